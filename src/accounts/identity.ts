@@ -1,0 +1,124 @@
+import { betterAuth } from "better-auth";
+import { bearer, jwt, username } from "better-auth/plugins";
+import { eq } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import { sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { Id, IdMinter } from "../store/ids.ts";
+import { type Region, regionSchema, type ShardMap } from "../store/shard-map.ts";
+import type { NewProfile } from "./store.ts";
+
+/** What we read of better-auth's `user` table ourselves; `migrations/identity/` has the whole. */
+const users = sqliteTable("user", {
+	id: text("id").$type<Id>().primaryKey(),
+	name: text("name").notNull(),
+	username: text("username"),
+	region: text("region").$type<Region>().notNull(),
+});
+
+export interface IdentityOptions {
+	database: D1Database;
+	secret: string;
+	issuer: string;
+	audience: string;
+	rateLimit: boolean;
+	/** The public origin; by default each request's own. */
+	publicUrl: string | undefined;
+	map: ShardMap;
+	minter: IdMinter;
+	random: () => number;
+	/** Called before every session: makes the account's profile when it is not there yet. */
+	ensureProfile: (profile: NewProfile) => Promise<void>;
+}
+
+/** Seconds for which an access token is good. */
+export const ACCESS_TOKEN_LIFETIME = 900;
+export const USERNAME_LENGTH = { min: 3, max: 30 } as const;
+export const PASSWORD_LENGTH = { min: 8, max: 128 } as const;
+
+/** Credentials and sessions: better-auth on its own database, apart from posts. */
+export class Identity {
+	readonly #options: IdentityOptions;
+
+	constructor(options: IdentityOptions) {
+		this.#options = options;
+	}
+
+	/** Answers a request below `/auth` as better-auth does. */
+	async handle(request: Request): Promise<Response> {
+		return this.#auth(this.#options.publicUrl ?? new URL(request.url).origin).handler(request);
+	}
+
+	/** The public keys of access tokens: the body of `GET /auth/jwks`. */
+	async keySet(): Promise<Response> {
+		return this.handle(new Request("http://localhost/auth/jwks"));
+	}
+
+	async idOf(username: string): Promise<Id | undefined> {
+		const [user] = await drizzle(this.#options.database)
+			.select({ id: users.id })
+			.from(users)
+			.where(eq(users.username, username.toLowerCase()));
+		return user?.id;
+	}
+
+	/** Made for each request: better-auth keeps promises, which workerd ties to the request that made them. */
+	#auth(origin: string) {
+		const { database, secret, issuer, audience, rateLimit, map, minter, random } = this.#options;
+		const mint = (region: Region) => minter.mint(map.draw(region, random()));
+		return betterAuth({
+			database,
+			secret,
+			baseURL: origin,
+			basePath: "/auth",
+			emailAndPassword: {
+				enabled: true,
+				minPasswordLength: PASSWORD_LENGTH.min,
+				maxPasswordLength: PASSWORD_LENGTH.max,
+			},
+			user: { additionalFields: { region: { type: "string", required: true } } },
+			rateLimit: { enabled: rateLimit },
+			advanced: {
+				// Sessions and keys belong to no shard of ours; their ids only have to be unique.
+				database: { generateId: () => mint("apac") },
+				ipAddress: { ipAddressHeaders: ["cf-connecting-ip"] },
+			},
+			telemetry: { enabled: false },
+			logger: { level: "error" },
+			plugins: [
+				username({
+					minUsernameLength: USERNAME_LENGTH.min,
+					maxUsernameLength: USERNAME_LENGTH.max,
+				}),
+				bearer(),
+				jwt({
+					jwks: { keyPairConfig: { alg: "ES256" } },
+					jwt: { issuer, audience, expirationTime: `${ACCESS_TOKEN_LIFETIME}s`, definePayload: () => ({}) },
+					disableSettingJwtHeader: true,
+				}),
+			],
+			databaseHooks: {
+				user: {
+					create: {
+						before: async (user) => ({ data: { ...user, id: mint(regionSchema.parse(user.region)) } }),
+					},
+				},
+				session: {
+					create: {
+						// Before each session and not once after sign-up: should the process die in between,
+						// the next sign-in makes the profile.
+						before: async (session) => {
+							await this.#ensureProfile(session.userId as Id);
+							return { data: session };
+						},
+					},
+				},
+			},
+		});
+	}
+
+	async #ensureProfile(id: Id): Promise<void> {
+		const [user] = await drizzle(this.#options.database).select().from(users).where(eq(users.id, id));
+		if (!user?.username) throw new Error("a session for an account without a user row");
+		await this.#options.ensureProfile({ id, username: user.username, displayName: user.name, region: user.region });
+	}
+}

@@ -1,0 +1,86 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { createRouter, idParam, json, jsonBody, problems, signedIn } from "../gateway/openapi.ts";
+import { Problem } from "../gateway/problem.ts";
+import type { Id } from "../store/ids.ts";
+import { regionSchema } from "../store/shard-map.ts";
+import { type AccountView, accountSchema, presentAccount, type RelationReader } from "./account.ts";
+import type { Identity } from "./identity.ts";
+import type { AccountStore } from "./store.ts";
+
+export const displayNameSchema = z.string().trim().min(1).max(80);
+/** An address that a browser may load: http or https, at most 2,048 characters. */
+export const webAddressSchema = z.url({ protocol: /^https?$/ }).max(2048);
+
+const ownAccount = createRoute({
+	method: "get",
+	path: "/v1/accounts/me",
+	tags: ["accounts"],
+	summary: "Your own account",
+	security: signedIn,
+	responses: { 200: json(accountSchema, "Your account"), ...problems(401, 404) },
+});
+
+const updateAccount = createRoute({
+	method: "patch",
+	path: "/v1/accounts/me",
+	tags: ["accounts"],
+	summary: "Change your profile",
+	security: signedIn,
+	request: {
+		body: jsonBody(
+			z.strictObject({
+				displayName: displayNameSchema.optional(),
+				bio: z.string().max(500).optional(),
+				avatarUrl: webAddressSchema.nullable().optional(),
+				region: regionSchema.optional(),
+			}),
+		),
+	},
+	responses: { 200: json(accountSchema, "Your account as it is now"), ...problems(400, 401, 404, 413, 415) },
+});
+
+const findAccount = createRoute({
+	method: "get",
+	path: "/v1/accounts",
+	tags: ["accounts"],
+	summary: "The account with a username",
+	security: signedIn,
+	request: { query: z.object({ username: z.string().min(1).max(100) }) },
+	responses: { 200: json(accountSchema, "The account"), ...problems(400, 401, 404) },
+});
+
+const getAccount = createRoute({
+	method: "get",
+	path: "/v1/accounts/{id}",
+	tags: ["accounts"],
+	summary: "An account",
+	security: signedIn,
+	request: { params: idParam },
+	responses: { 200: json(accountSchema, "The account"), ...problems(401, 404) },
+});
+
+export interface AccountServices {
+	identity: Identity;
+	accounts: AccountStore;
+	relations: RelationReader;
+}
+
+export function accountRoutes({ identity, accounts, relations }: AccountServices) {
+	const view = async (viewer: Id, id: Id): Promise<AccountView> => {
+		const profile = await accounts.require(id);
+		return presentAccount(profile, id === viewer ? undefined : (await relations.views(viewer, [id])).get(id));
+	};
+
+	return createRouter()
+		.openapi(ownAccount, async (c) => c.json(await view(c.var.viewer, c.var.viewer), 200))
+		.openapi(updateAccount, async (c) => {
+			const profile = await accounts.update(c.var.viewer, c.req.valid("json"));
+			return c.json(presentAccount(profile, undefined), 200);
+		})
+		.openapi(findAccount, async (c) => {
+			const id = await identity.idOf(c.req.valid("query").username);
+			if (!id) throw new Problem("account_not_found");
+			return c.json(await view(c.var.viewer, id), 200);
+		})
+		.openapi(getAccount, async (c) => c.json(await view(c.var.viewer, c.req.valid("param").id), 200));
+}

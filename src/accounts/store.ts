@@ -1,0 +1,72 @@
+import { eq, inArray } from "drizzle-orm";
+import { Problem } from "../gateway/problem.ts";
+import type { Id } from "../store/ids.ts";
+import { inList } from "../store/json-list.ts";
+import { profiles } from "../store/schema.ts";
+import type { Region } from "../store/shard-map.ts";
+import type { Shards } from "../store/shards.ts";
+
+export type Profile = typeof profiles.$inferSelect;
+
+export interface NewProfile {
+	id: Id;
+	username: string;
+	displayName: string;
+	region: Region;
+}
+
+export interface ProfileChange {
+	displayName?: string | undefined;
+	bio?: string | undefined;
+	avatarUrl?: string | null | undefined;
+	region?: Region | undefined;
+}
+
+/** The profiles, each on its account's shard. */
+export class AccountStore {
+	readonly #shards: Shards;
+
+	constructor(shards: Shards) {
+		this.#shards = shards;
+	}
+
+	/** Makes a profile; an existing one stays as it is. */
+	async ensure(profile: NewProfile): Promise<void> {
+		await this.#shards.of(profile.id).insert(profiles).values(profile).onConflictDoNothing();
+	}
+
+	async byId(id: Id): Promise<Profile | undefined> {
+		const [profile] = await this.#shards.of(id).select().from(profiles).where(eq(profiles.id, id));
+		return profile;
+	}
+
+	/** @throws Problem `account_not_found` */
+	async require(id: Id): Promise<Profile> {
+		const profile = await this.byId(id);
+		if (!profile) throw new Problem("account_not_found");
+		return profile;
+	}
+
+	/** The profiles that exist, by id, with one query to each shard. */
+	async byIds(ids: Iterable<Id>): Promise<Map<Id, Profile>> {
+		const rows = await this.#shards.gather(ids, async (database, group) =>
+			database
+				.select()
+				.from(profiles)
+				.where(inArray(profiles.id, inList(group))),
+		);
+		return new Map(rows.map((row) => [row.id, row]));
+	}
+
+	/**
+	 * @returns the profile as it is afterwards.
+	 * @throws Problem `account_not_found`
+	 */
+	async update(id: Id, change: ProfileChange): Promise<Profile> {
+		// drizzle leaves undefined fields out, and refuses to set nothing.
+		if (Object.values(change).every((value) => value === undefined)) return this.require(id);
+		const [profile] = await this.#shards.of(id).update(profiles).set(change).where(eq(profiles.id, id)).returning();
+		if (!profile) throw new Problem("account_not_found");
+		return profile;
+	}
+}

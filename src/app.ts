@@ -1,0 +1,67 @@
+import { requestId } from "hono/request-id";
+import { authRoutes } from "./accounts/auth-routes.ts";
+import { accountRoutes } from "./accounts/routes.ts";
+import { feedRoutes } from "./feed/routes.ts";
+import { limitBody, requireJson } from "./gateway/body.ts";
+import { createRouter } from "./gateway/openapi.ts";
+import { Problem, respondWithProblem } from "./gateway/problem.ts";
+import { requireToken } from "./gateway/tokens.ts";
+import { followRoutes } from "./graph/follow-routes.ts";
+import { friendRoutes } from "./graph/friend-routes.ts";
+import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
+import { requireOperator } from "./ops/secret.ts";
+import { reactionRoutes } from "./posts/reaction-routes.ts";
+import { postRoutes } from "./posts/routes.ts";
+import type { Services } from "./services.ts";
+
+/** Bytes of a request's body. */
+const BODY = 64 * 1024;
+
+/** The HTTP interface: what every request passes, in order, then the routes. */
+export function createApp(services: Services) {
+	const app = createRouter();
+
+	app.use(requestId());
+	app.onError(respondWithProblem);
+	app.notFound((c) => respondWithProblem(new Problem("not_found"), c));
+
+	app.get("/healthz", (c) => c.json({ status: "ok" }));
+
+	app.use("/auth/*", limitBody(BODY), requireJson);
+	app.use("/v1/*", requireToken(services.tokens), limitBody(BODY), requireJson);
+	app.use("/ops/*", requireOperator(services.settings.OPERATOR_SECRET), limitBody(IMPORT_BODY), requireJson);
+
+	app.route("/", authRoutes({ identity: services.identity, defaultRegion: services.settings.DEFAULT_REGION }));
+	app.route("/", accountRoutes({ ...services, relations: services.graph }));
+	app.route("/", friendRoutes(services));
+	app.route("/", followRoutes(services));
+	app.route("/", postRoutes(services));
+	app.route("/", reactionRoutes(services));
+	app.route("/", feedRoutes(services));
+	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));
+
+	const scheme = { type: "http", scheme: "bearer" } as const;
+	app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+		...scheme,
+		bearerFormat: "JWT",
+		description: "the access token of GET /auth/token",
+	});
+	app.openAPIRegistry.registerComponent("securitySchemes", "session", {
+		...scheme,
+		description: "the session token that signing in answers with",
+	});
+	app.openAPIRegistry.registerComponent("securitySchemes", "operator", {
+		type: "apiKey",
+		in: "header",
+		name: "X-Operator-Secret",
+	});
+	app.doc31("/openapi.json", {
+		openapi: "3.1.0",
+		info: {
+			title: "Edgefeed",
+			version: "0.1.0",
+			description: "A social feed. Errors are problem documents (RFC 9457) with stable codes.",
+		},
+	});
+	return app;
+}

@@ -1,0 +1,39 @@
+import { z } from "zod";
+import { regionSchema, shardMapSchema } from "./store/shard-map.ts";
+import type { TimelineObject } from "./timeline/object.ts";
+
+/** What the runtime binds to the Worker: `wrangler.toml` and, for the secrets, `wrangler secret put` or `.dev.vars`. */
+export interface Env {
+	readonly IDENTITY: D1Database;
+	readonly TIMELINE: DurableObjectNamespace<TimelineObject>;
+	readonly FANOUT: Queue;
+	readonly DELIVER: Queue;
+	readonly ASSETS: Fetcher;
+	/** The databases that the shard map names, and the settings below, still unchecked. */
+	readonly [name: string]: unknown;
+}
+
+const settingsSchema = z.object({
+	/** Signs sessions and encrypts the signing keys at rest; at least 32 characters. */
+	AUTH_SECRET: z.string().min(32),
+	/** Opens `/ops/*`; without it those routes do not exist. */
+	OPERATOR_SECRET: z.string().min(16).optional(),
+	/** The public origin, like `https://api.example.com`; by default the one a request was sent to. */
+	PUBLIC_URL: z.url().optional(),
+	TOKEN_ISSUER: z.string().min(1),
+	TOKEN_AUDIENCE: z.string().min(1),
+	DEFAULT_REGION: regionSchema,
+	AUTH_RATE_LIMIT: z.enum(["on", "off"]),
+	SHARD_MAP: shardMapSchema,
+});
+
+/** The settings, parsed and checked. */
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** @throws Error naming each setting that is missing or malformed, never its value. */
+export function parseSettings(env: Env): Settings {
+	const parsed = settingsSchema.safeParse(env);
+	if (parsed.success) return parsed.data;
+	const faults = parsed.error.issues.map((issue) => `${issue.path.join(".")} (${issue.code})`);
+	throw new Error(`settings are missing or malformed: ${faults.join(", ")}`);
+}

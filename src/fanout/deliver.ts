@@ -1,0 +1,53 @@
+import type { Timelines } from "../timeline/client.ts";
+import type { Change } from "../timeline/log.ts";
+import type { FanoutTask } from "./expand.ts";
+import type { ChunkMessage } from "./messages.ts";
+import type { ChunkReason, ProgressStore } from "./progress.ts";
+
+export interface DeliverServices {
+	timelines: Timelines;
+	progress: ProgressStore;
+}
+
+/**
+ * Brings a chunk to its recipients, one call to each one's timeline. A repeat finds the chunk gone,
+ * or finds timelines that have the change already.
+ *
+ * @returns how many could not be reached; they are what is left of the chunk.
+ */
+export async function deliver(
+	{ timelines, progress }: DeliverServices,
+	{ jobId, chunk: number }: ChunkMessage,
+): Promise<number> {
+	const found = await progress.load(jobId, number);
+	if (!found) return 0;
+	const { task } = found.job;
+	if (task.kind === "settle") throw new Error("a settling has no chunks");
+	const change = changeOf(task, found.chunk.reason);
+	const { recipients } = found.chunk;
+	const results = await Promise.allSettled(recipients.map((recipient) => timelines.of(recipient).apply([change])));
+	const missed = recipients.filter((_, i) => results[i]?.status === "rejected");
+	if (missed.length === 0) {
+		await progress.finishChunk(jobId, number);
+	} else {
+		const cause = results.find((result) => result.status === "rejected")?.reason;
+		console.error(
+			JSON.stringify({
+				level: "error",
+				message: "recipients not reached",
+				jobId,
+				chunk: number,
+				missed: missed.length,
+				error: String(cause),
+			}),
+		);
+		if (missed.length < recipients.length) await progress.keep(jobId, number, missed);
+	}
+	return missed.length;
+}
+
+function changeOf(task: FanoutTask, reason: ChunkReason): Change {
+	return task.kind === "add"
+		? { kind: "add", postId: task.postId, authorId: task.authorId, reason, via: "push" }
+		: { kind: "remove", postId: task.postId, cause: "deleted" };
+}

@@ -1,0 +1,109 @@
+import { LEVELS } from "../graph/rules.ts";
+import type { RelationKey, RelationStore } from "../graph/store.ts";
+import { maySee } from "../posts/audience.ts";
+import type { PostStore } from "../posts/store.ts";
+import type { Id } from "../store/ids.ts";
+import { type Job, SEND_BATCH, type TaskOf } from "../store/outbox.ts";
+import type { ChunkMessage } from "./messages.ts";
+import {
+	type Chunk,
+	type ChunkReason,
+	type Phase,
+	type Progress,
+	type ProgressStore,
+	readProgress,
+} from "./progress.ts";
+
+export type FanoutTask = TaskOf<"add" | "remove">;
+
+export interface ExpandServices {
+	relations: RelationStore;
+	posts: PostStore;
+	progress: ProgressStore;
+	deliverQueue: Queue<ChunkMessage>;
+}
+
+/** Recipients of one `deliver` message. */
+export const CHUNK_SIZE = 100;
+/** Recipients between two checkpoints: ten chunks, written in one statement. */
+export const PAGE_SIZE = 1000;
+/** Pages of one run: far below the 1,000 queries that D1 allows an invocation. */
+const PAGES_A_RUN = 20;
+
+/**
+ * Cuts the recipients of a post into chunks, page by page. Each page and the checkpoint behind it
+ * are one atomic write; the messages go out afterwards, and a chunk whose message got lost is found
+ * by the sweeper.
+ *
+ * @returns false when there is more to expand than one run does.
+ */
+export async function expand(services: ExpandServices, start: Job<FanoutTask>): Promise<boolean> {
+	const { progress, posts } = services;
+	let job: Job<FanoutTask> = start;
+	for (let page = 0; page < PAGES_A_RUN; page++) {
+		const from = readProgress(job);
+		if (from.phase === "done") {
+			await progress.finishJob(job.id);
+			return true;
+		}
+		const recipients = await readPage(services.relations, job.task, from);
+		const chunks = cut(recipients, from);
+		const next = nextProgress(job.task, from, recipients, chunks.length);
+		// Before the end is written: the last chunk may cross the job off from then on.
+		if (next.phase === "done" && job.task.kind === "remove") await posts.eraseThread(job.task.postId);
+		const moved = await progress.advance(job, next, chunks);
+		if (!moved) return true;
+		job = { ...job, progress: moved.progress ?? null };
+		await send(services.deliverQueue, job.id, chunks);
+	}
+	return false;
+}
+
+const REASONS = { own: "own", friends: "friend", followers: "follow" } as const satisfies Record<
+	Exclude<Phase, "done">,
+	ChunkReason
+>;
+
+async function readPage(
+	relations: RelationStore,
+	task: FanoutTask,
+	{ phase, after }: Progress,
+): Promise<RelationKey[]> {
+	if (phase === "friends" || phase === "followers") return relations.audience(task.authorId, phase, after, PAGE_SIZE);
+	return [{ at: 0, other: task.authorId }];
+}
+
+/** Chunks of a page, numbered on from the progress. */
+export function cut(recipients: readonly RelationKey[], { phase, chunks }: Progress): Chunk[] {
+	if (phase === "done") return [];
+	const reason = REASONS[phase];
+	const count = Math.ceil(recipients.length / CHUNK_SIZE);
+	return Array.from({ length: count }, (_, i) => ({
+		chunk: chunks + i,
+		reason,
+		recipients: recipients.slice(i * CHUNK_SIZE, (i + 1) * CHUNK_SIZE).map(({ other }) => other),
+	}));
+}
+
+/** Friends come before followers; a phase that the audience leaves out is skipped, a deletion goes to all. */
+export function nextProgress(
+	task: FanoutTask,
+	from: Progress,
+	recipients: readonly RelationKey[],
+	made: number,
+): Progress {
+	const chunks = from.chunks + made;
+	if (from.phase !== "own" && recipients.length === PAGE_SIZE)
+		return { phase: from.phase, after: recipients.at(-1), chunks };
+	const reaches = (level: (typeof LEVELS)["friend" | "follow"]) =>
+		task.kind === "remove" || maySee(task.audience, level);
+	if (from.phase === "own" && reaches(LEVELS.friend)) return { phase: "friends", chunks };
+	if (from.phase === "friends" && reaches(LEVELS.follow)) return { phase: "followers", chunks };
+	return { phase: "done", chunks };
+}
+
+async function send(queue: Queue<ChunkMessage>, jobId: Id, chunks: readonly Chunk[]): Promise<void> {
+	for (let at = 0; at < chunks.length; at += SEND_BATCH) {
+		await queue.sendBatch(chunks.slice(at, at + SEND_BATCH).map(({ chunk }) => ({ body: { v: 1, jobId, chunk } })));
+	}
+}

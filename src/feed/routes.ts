@@ -1,0 +1,64 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { decodeCursor, encodeCursor } from "../gateway/cursor.ts";
+import { createRouter, json, listOf, pageQuery, problems, signedIn } from "../gateway/openapi.ts";
+import { postSchema } from "../posts/post.ts";
+import { ID_PATTERN, type Id, successor } from "../store/ids.ts";
+import type { Span } from "../timeline/log.ts";
+import { type FeedServices, readFeed } from "./feed.ts";
+
+const feedSchema = listOf(postSchema)
+	.extend({
+		prev: z
+			.string()
+			.nullable()
+			.openapi({ description: "the cursor of what is newer than this page; null in an empty feed" }),
+		seq: z.int().openapi({ description: "the number of the last change of your timeline that this page knows" }),
+	})
+	.openapi("FeedPage");
+
+const getFeed = createRoute({
+	method: "get",
+	path: "/v1/feed",
+	tags: ["feed"],
+	summary: "Your feed: your posts and those of friends and followed accounts, newest first",
+	security: signedIn,
+	request: {
+		query: pageQuery.extend({
+			cursor: z.string().min(1).max(200).optional().openapi({ description: "`next` or `prev` of another page" }),
+		}),
+	},
+	responses: { 200: json(feedSchema, "A page"), ...problems(400, 401, 503) },
+});
+
+export function feedRoutes(services: FeedServices) {
+	return createRouter().openapi(getFeed, async (c) => {
+		const { limit, cursor } = c.req.valid("query");
+		const span = spanOf(cursor, limit);
+		const { items, seq, reached } = await readFeed(services, c.var.viewer, span);
+		return c.json({ items, ...links(span, items[0]?.id, items.at(-1)?.id, reached), seq }, 200);
+	});
+}
+
+const DIRECTION = /^[ab]$/;
+
+function spanOf(cursor: string | undefined, limit: number): Span {
+	if (cursor === undefined) return { limit };
+	const [direction, id] = decodeCursor("feed", cursor, DIRECTION, ID_PATTERN);
+	return direction === "a" ? { after: id as Id, limit } : { before: id as Id, limit };
+}
+
+const older = (id: Id) => encodeCursor("feed", "b", id);
+const newer = (id: Id) => encodeCursor("feed", "a", id);
+
+/** The cursors around a page: an empty one is placed by the cursor that asked for it. */
+function links(
+	span: Span,
+	first: Id | undefined,
+	last: Id | undefined,
+	reached: Id | null,
+): { next: string | null; prev: string | null } {
+	if ("after" in span)
+		return { next: older(last ?? successor(span.after)), prev: newer(reached ?? first ?? span.after) };
+	const top = first ?? span.before;
+	return { next: reached && older(reached), prev: top ? newer(top) : null };
+}

@@ -1,0 +1,110 @@
+import { type createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Id } from "../store/ids.ts";
+import { ID_PATTERN } from "../store/ids.ts";
+import { PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
+
+/** What the gateway knows of a request when a handler runs. */
+export interface Gateway {
+	Variables: {
+		requestId: string;
+		/** The account that the access token speaks for. Set on every route below `/v1`. */
+		viewer: Id;
+	};
+}
+
+/** A router whose validation failures are problem documents. */
+export function createRouter(): OpenAPIHono<Gateway> {
+	return new OpenAPIHono<Gateway>({
+		defaultHook: (result) => {
+			if (result.success) return;
+			// A path that holds no id names nothing.
+			if (result.target === "param") throw new Problem("not_found");
+			throw new Problem(
+				"invalid_request",
+				undefined,
+				result.error.issues.flatMap((issue) =>
+					issue.code === "unrecognized_keys"
+						? issue.keys.map((key) => ({ path: [...issue.path, key].join("."), message: "unknown field" }))
+						: [{ path: issue.path.join("."), message: issue.message }],
+				),
+			);
+		},
+	});
+}
+
+/** Every route below `/v1` asks for this. */
+export const signedIn: NonNullable<Parameters<typeof createRoute>[0]["security"]> = [{ bearer: [] }];
+
+/** An id in a body, query or answer. */
+export const idSchema = z
+	.string()
+	.regex(ID_PATTERN, "not an id")
+	.transform((text) => text as Id)
+	.openapi({ type: "string", pattern: ID_PATTERN.source, example: "0C1RZ5A8W3K0T" });
+
+/** The `{id}` of a path. */
+export const idParam = z.object({ id: idSchema.openapi({ param: { name: "id", in: "path" } }) });
+
+/** A moment in an answer: ISO 8601 in UTC with milliseconds. */
+export const momentSchema = z.iso.datetime().openapi({ example: "2026-11-20T09:30:00.000Z" });
+
+/** @returns ISO 8601 of Unix milliseconds. */
+export function moment(milliseconds: number): string {
+	return new Date(milliseconds).toISOString();
+}
+
+/** The query of every list: `limit` 1-100, 20 by default, and where to go on. */
+export const pageQuery = z.object({
+	limit: z.coerce
+		.number()
+		.int()
+		.min(1)
+		.max(100)
+		.default(20)
+		.openapi({ type: "integer", minimum: 1, maximum: 100, default: 20 }),
+	cursor: z.string().min(1).max(200).optional().openapi({ description: "`next` of the page before" }),
+});
+
+/** A page of a list. `next` is null at its end. */
+export function listOf<T extends z.ZodType>(item: T) {
+	return z.object({ items: z.array(item), next: z.string().nullable() });
+}
+
+export function json<T extends z.ZodType>(schema: T, description: string) {
+	return { description, content: { "application/json": { schema } } };
+}
+
+export function jsonBody<T extends z.ZodType>(schema: T) {
+	return { required: true, content: { "application/json": { schema } } };
+}
+
+export const noContent = { description: "Done" };
+
+const problemSchema = z
+	.object({
+		type: z.string().openapi({ example: "urn:edgefeed:problem:post_not_found" }),
+		title: z.string(),
+		status: z.int(),
+		detail: z.string(),
+		code: z.enum(Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]),
+		errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+		requestId: z.string(),
+	})
+	.openapi("Problem");
+
+type ProblemStatus = (typeof PROBLEMS)[ProblemCode][0];
+
+/** The `responses` of a route for its problems, by status. */
+export function problems<S extends ProblemStatus>(...statuses: S[]) {
+	const response = (status: S) => ({
+		description: Object.entries(PROBLEMS)
+			.filter(([, [of]]) => of === status)
+			.map(([code]) => code)
+			.join(", "),
+		content: { "application/problem+json": { schema: problemSchema } },
+	});
+	return Object.fromEntries(statuses.map((status) => [status, response(status)])) as Record<
+		S,
+		ReturnType<typeof response>
+	>;
+}

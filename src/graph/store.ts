@@ -1,0 +1,200 @@
+import { and, desc, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
+import type { Id } from "../store/ids.ts";
+import { inList } from "../store/json-list.ts";
+import { type Job, promise } from "../store/outbox.ts";
+import { relations } from "../store/schema.ts";
+import type { Shards } from "../store/shards.ts";
+import { FRIEND_LIMIT, flip, STRANGERS, type Tie } from "./rules.ts";
+
+/**
+ * Two accounts whose tie is read and changed. The tie's authority is the row on the shard of the
+ * lower id: every change is decided there, in one statement. The row on the other shard follows it.
+ */
+export interface Pair {
+	low: Id;
+	high: Id;
+}
+
+export function pairOf(a: Id, b: Id): Pair {
+	return a < b ? { low: a, high: b } : { low: b, high: a };
+}
+
+/** The lists that relations are read as, and the time each is ordered by. */
+export type RelationList = "friends" | "followers" | "following" | "incoming" | "outgoing";
+const LIST_COLUMNS = {
+	friends: relations.friendAt,
+	followers: relations.followerAt,
+	following: relations.followingAt,
+	incoming: relations.requestedByAt,
+	outgoing: relations.requestedAt,
+} as const;
+
+/** The sort key of a relation in a list. */
+export interface RelationKey {
+	at: number;
+	other: Id;
+}
+
+export class RelationStore {
+	readonly #shards: Shards;
+	readonly #now: () => number;
+
+	constructor(shards: Shards, now: () => number) {
+		this.#shards = shards;
+		this.#now = now;
+	}
+
+	/** The tie as its authority has it, from the lower id's side. */
+	async authority({ low, high }: Pair): Promise<Tie> {
+		return this.#read(low, high);
+	}
+
+	/** The owner's ties with some others, as the owner's shard knows them: one query. */
+	async ties(owner: Id, others: readonly Id[]): Promise<Map<Id, Tie>> {
+		if (others.length === 0) return new Map();
+		const rows = await this.#shards
+			.of(owner)
+			.select()
+			.from(relations)
+			.where(and(eq(relations.owner, owner), inArray(relations.other, inList(others))));
+		return new Map(rows.map((row) => [row.other, row]));
+	}
+
+	/** Everyone whose posts belong into the owner's feed: friends and followed accounts. */
+	async sources(owner: Id): Promise<{ other: Id; friendAt: number | null; followingAt: number | null }[]> {
+		const { other, friendAt, followingAt } = relations;
+		return this.#shards
+			.of(owner)
+			.select({ other, friendAt, followingAt })
+			.from(relations)
+			.where(and(eq(relations.owner, owner), sql`(${friendAt} IS NOT NULL OR ${followingAt} IS NOT NULL)`));
+	}
+
+	/** A page of a list, newest first, from `before` (exclusive). */
+	async list(owner: Id, list: RelationList, before: RelationKey | undefined, limit: number): Promise<RelationKey[]> {
+		const at = LIST_COLUMNS[list];
+		return this.#page(
+			owner,
+			list,
+			before && sql`(${at}, ${relations.other}) < (${before.at}, ${before.other})`,
+			[desc(at), desc(relations.other)],
+			limit,
+		);
+	}
+
+	/** Those a post of the owner's goes to, oldest tie first, from `after` (exclusive); `followers` leaves friends out. */
+	async audience(
+		owner: Id,
+		list: "friends" | "followers",
+		after: RelationKey | undefined,
+		limit: number,
+	): Promise<RelationKey[]> {
+		const at = LIST_COLUMNS[list];
+		const strangers = list === "followers" ? sql`${relations.friendAt} IS NULL` : undefined;
+		return this.#page(
+			owner,
+			list,
+			and(strangers, after && sql`(${at}, ${relations.other}) > (${after.at}, ${after.other})`),
+			[at, relations.other],
+			limit,
+		);
+	}
+
+	/**
+	 * Writes a tie over the one it was made from, and promises `job` in the same atomic batch.
+	 *
+	 * @returns false when nothing was written: the tie has changed since it was read, or it would be a
+	 * friend too many for the lower id.
+	 */
+	async decide(pair: Pair, from: Tie, to: Tie, job: Job | undefined): Promise<boolean> {
+		const befriends = from.friendAt === null && to.friendAt !== null;
+		const room = befriends
+			? sql`(SELECT friend_count FROM profiles WHERE id = ${pair.low}) < ${FRIEND_LIMIT}`
+			: sql`true`;
+		const unchanged = sql`coalesce((SELECT version FROM relations WHERE owner = ${pair.low} AND other = ${pair.high}), 0) = ${from.version}`;
+		const write = this.#upsert(
+			pair.low,
+			pair.high,
+			{ ...to, version: from.version + 1 },
+			sql`${room} AND ${unchanged}`,
+		);
+		if (!job) return (await write).length > 0;
+		const database = this.#shards.of(pair.low);
+		const [written] = await database.batch([write, promise(database, job, this.#now())]);
+		return written.length > 0;
+	}
+
+	/**
+	 * Holds a place among the higher id's friends under the job's id, and promises the job, which gives
+	 * the place back or fills it.
+	 *
+	 * @returns false when there is no place.
+	 */
+	async hold({ low, high }: Pair, job: Job): Promise<boolean> {
+		const taken = sql`EXISTS (SELECT 1 FROM relations WHERE owner = ${high} AND other = ${low} AND coalesce(friend_at, friend_hold) IS NOT NULL)`;
+		const room = sql`(SELECT friend_count FROM profiles WHERE id = ${high}) < ${FRIEND_LIMIT}`;
+		const database = this.#shards.of(high);
+		const [held] = await database.batch([
+			database
+				.insert(relations)
+				.select(sql`SELECT ${high}, ${low}, 0, NULL, ${job.id}, NULL, NULL, NULL, NULL WHERE ${room} OR ${taken}`)
+				.onConflictDoUpdate({ target: [relations.owner, relations.other], set: { friendHold: job.id } })
+				.returning({ owner: relations.owner }),
+			promise(database, job, this.#now()),
+		]);
+		return held.length > 0;
+	}
+
+	/** Brings the higher id's side up to the authority's tie, and gives the place back that `hold` held. */
+	async mirror({ low, high }: Pair, tie: Tie, hold: Id): Promise<void> {
+		await this.#upsert(high, low, flip(tie), sql`true`, hold);
+	}
+
+	async #read(owner: Id, other: Id): Promise<Tie> {
+		return (await this.ties(owner, [other])).get(other) ?? STRANGERS;
+	}
+
+	#upsert(owner: Id, other: Id, tie: Tie, condition: SQL, hold?: string) {
+		const { version, friendAt, requestedAt, requestedByAt, followingAt, followerAt } = tie;
+		// An older version must not undo a newer one, but a hold is given back in any case.
+		const newer = (column: string) =>
+			sql.raw(`CASE WHEN excluded.version >= version THEN excluded.${column} ELSE ${column} END`);
+		return this.#shards
+			.of(owner)
+			.insert(relations)
+			.select(
+				sql`SELECT ${owner}, ${other}, ${version}, ${friendAt}, NULL, ${requestedAt}, ${requestedByAt}, ${followingAt}, ${followerAt} WHERE ${condition}`,
+			)
+			.onConflictDoUpdate({
+				target: [relations.owner, relations.other],
+				set: {
+					version: newer("version"),
+					friendAt: newer("friend_at"),
+					requestedAt: newer("requested_at"),
+					requestedByAt: newer("requested_by_at"),
+					followingAt: newer("following_at"),
+					followerAt: newer("follower_at"),
+					friendHold: hold === undefined ? sql.raw("friend_hold") : sql`nullif(friend_hold, ${hold})`,
+				},
+			})
+			.returning({ owner: relations.owner });
+	}
+
+	async #page(
+		owner: Id,
+		list: RelationList,
+		condition: SQL | undefined,
+		order: (SQL | (typeof LIST_COLUMNS)[RelationList] | typeof relations.other)[],
+		limit: number,
+	) {
+		const column = LIST_COLUMNS[list];
+		const rows = await this.#shards
+			.of(owner)
+			.select({ at: column, other: relations.other })
+			.from(relations)
+			.where(and(eq(relations.owner, owner), isNotNull(column), condition))
+			.orderBy(...order)
+			.limit(limit);
+		return rows.map(({ at, other }) => ({ at: at ?? 0, other }));
+	}
+}

@@ -1,0 +1,191 @@
+import type { z } from "@hono/zod-openapi";
+import type { AccountStore } from "../accounts/store.ts";
+import { Problem } from "../gateway/problem.ts";
+import type { Graph } from "../graph/graph.ts";
+import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
+import type { Doorbell, Job } from "../store/outbox.ts";
+import type { Timelines } from "../timeline/client.ts";
+import type { Change } from "../timeline/log.ts";
+import { maySee, rankOf } from "./audience.ts";
+import { type newPostSchema, type PostChange, type PostView, presentPost } from "./post.ts";
+import type { NewComment, NewPost, PostRow, PostStore } from "./store.ts";
+
+export interface PostServices {
+	accounts: AccountStore;
+	graph: Graph;
+	posts: PostStore;
+	timelines: Timelines;
+	doorbell: Doorbell;
+	minter: IdMinter;
+}
+
+/** What a mutation of a post answers with: `seq` is the author's own timeline's afterwards. */
+export interface Published {
+	post: PostView;
+	seq: number | null;
+}
+
+const TRIES = 3;
+
+/** What can be done to posts, comments and likes, and who may do it. */
+export class Posts {
+	readonly #services: PostServices;
+
+	constructor(services: PostServices) {
+		this.#services = services;
+	}
+
+	/** An id for a post of the author's: it carries her shard. */
+	mintFor(owner: Id): Id {
+		return this.#services.minter.mint(logicalShardOf(owner));
+	}
+
+	/** Publishes a post under `id`; when that is the author's own already, a repeat of the same request got here first. */
+	async publish(
+		author: Id,
+		id: Id,
+		{ text, audience, link = null }: z.infer<typeof newPostSchema>,
+	): Promise<Published> {
+		const audienceRank = rankOf(audience);
+		const row = await this.#insert(author, id, async (postId) => {
+			const post: NewPost = { id: postId, authorId: author, text, audience: audienceRank, link };
+			// The job has the post's id: a repeat promises the same one.
+			return this.#services.posts.insert(post, {
+				id: postId,
+				task: { kind: "add", postId, authorId: author, audience: audienceRank },
+			});
+		});
+		const [seq] = await Promise.all([
+			this.#applyOwn(author, { kind: "add", postId: row.id, authorId: author, reason: "own", via: "push" }),
+			this.#services.doorbell.ring([row.id]),
+		]);
+		return { post: await this.#presentOne(row), seq };
+	}
+
+	async comment(author: Id, id: Id, parentId: Id, text: string): Promise<PostView> {
+		const parent = await this.visible(author, parentId);
+		const row = await this.#insert(author, id, async (commentId) => {
+			const comment: NewComment = {
+				id: commentId,
+				authorId: author,
+				parentId,
+				rootId: parent.rootId ?? parent.id,
+				text,
+				audience: parent.audience,
+			};
+			return this.#services.posts.insertComment(comment);
+		});
+		return this.#presentOne(row);
+	}
+
+	/**
+	 * A post or comment that the viewer may see; a comment is seen by who sees the post it hangs on.
+	 *
+	 * @throws Problem `post_not_found`, also for one that she may not see
+	 */
+	async visible(viewer: Id, id: Id): Promise<PostRow> {
+		const { posts, graph } = this.#services;
+		const row = (await posts.byIds([id], viewer)).get(id);
+		const root = row?.rootId ? (await posts.byIds([row.rootId], viewer)).get(row.rootId) : row;
+		if (!row || !root) throw new Problem("post_not_found");
+		const level = (await graph.levels(viewer, [root.authorId])).get(root.authorId) ?? 0;
+		if (!maySee(root.audience, level)) throw new Problem("post_not_found");
+		return root.id === row.id ? row : { ...row, audience: root.audience };
+	}
+
+	async show(viewer: Id, id: Id): Promise<PostView> {
+		return this.#presentOne(await this.visible(viewer, id));
+	}
+
+	/** Edits the viewer's own post; a new audience is brought to whoever is in it now. */
+	async edit(viewer: Id, id: Id, { text, audience, link }: PostChange): Promise<PostView> {
+		const { posts, doorbell } = this.#services;
+		const row = await this.#own(viewer, id);
+		if (row.parentId && (audience !== undefined || link !== undefined)) {
+			const path = audience !== undefined ? "audience" : "link";
+			throw new Problem("invalid_request", undefined, [{ path, message: "a comment has only a text" }]);
+		}
+		const change = {
+			...(text === undefined ? {} : { text }),
+			...(audience === undefined ? {} : { audience: rankOf(audience) }),
+			...(link === undefined ? {} : { link }),
+		};
+		if (Object.keys(change).length > 0) {
+			const spread = change.audience !== undefined && change.audience !== row.audience;
+			const job: Job | undefined = spread
+				? {
+						id: this.mintFor(id),
+						task: { kind: "add", postId: id, authorId: viewer, audience: change.audience ?? row.audience },
+					}
+				: undefined;
+			await posts.update(id, change, job);
+			if (job) await doorbell.ring([job.id]);
+		}
+		return this.show(viewer, id);
+	}
+
+	/** Deletes the viewer's own post or comment, or a comment on her post. @returns her timeline's `seq`, when it changed. */
+	async remove(viewer: Id, id: Id): Promise<number | null> {
+		const { posts, doorbell } = this.#services;
+		const row = await this.visible(viewer, id);
+		if (row.rootId) {
+			const root = (await posts.byIds([row.rootId], viewer)).get(row.rootId);
+			if (row.authorId !== viewer && root?.authorId !== viewer) throw new Problem("forbidden");
+			await posts.removeComment(id);
+			return null;
+		}
+		if (row.authorId !== viewer) throw new Problem("forbidden");
+		const job: Job = { id: this.mintFor(id), task: { kind: "remove", postId: id, authorId: viewer } };
+		await posts.remove(id, job);
+		const [seq] = await Promise.all([
+			this.#applyOwn(viewer, { kind: "remove", postId: id, cause: "deleted" }),
+			doorbell.ring([job.id]),
+		]);
+		return seq;
+	}
+
+	/** Rows as a viewer gets them, in their order; one whose author is gone is left out. */
+	async present(rows: readonly PostRow[]): Promise<PostView[]> {
+		const authors = await this.#services.accounts.byIds(rows.map((row) => row.authorId));
+		return rows.flatMap((row) => {
+			const author = authors.get(row.authorId);
+			return author ? [presentPost(row, author)] : [];
+		});
+	}
+
+	async #presentOne(row: PostRow): Promise<PostView> {
+		const [view] = await this.present([row]);
+		if (!view) throw new Problem("post_not_found");
+		return view;
+	}
+
+	async #own(viewer: Id, id: Id): Promise<PostRow> {
+		const row = await this.visible(viewer, id);
+		if (row.authorId !== viewer) throw new Problem("forbidden");
+		return row;
+	}
+
+	/** Writes under `id` or, when another thing has it, under a new one on the same shard. */
+	async #insert(author: Id, id: Id, write: (id: Id) => Promise<boolean>): Promise<PostRow> {
+		for (let candidate = id, attempt = 1; attempt <= TRIES; candidate = this.mintFor(id), attempt++) {
+			const written = await write(candidate);
+			const row = (await this.#services.posts.byIds([candidate], author)).get(candidate);
+			if (row?.authorId === author) return row;
+			// Written and gone, or never written because what it hangs on is gone.
+			if (written || !row) throw new Problem("post_not_found");
+		}
+		throw new Problem("unavailable");
+	}
+
+	/** Read your own write. The fan-out brings it too, so a failure here only delays it. */
+	async #applyOwn(owner: Id, change: Change): Promise<number | null> {
+		try {
+			return await this.#services.timelines.of(owner).apply([change]);
+		} catch (error) {
+			console.error(
+				JSON.stringify({ level: "error", message: "own timeline is left to the fan-out", owner, error: String(error) }),
+			);
+			return null;
+		}
+	}
+}

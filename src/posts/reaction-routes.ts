@@ -1,0 +1,134 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { authorSchema, presentAuthor } from "../accounts/account.ts";
+import {
+	createRouter,
+	idParam,
+	json,
+	jsonBody,
+	listOf,
+	moment,
+	momentSchema,
+	pageQuery,
+	problems,
+	signedIn,
+} from "../gateway/openapi.ts";
+import { decodePeopleCursor, presentPeople } from "../graph/people.ts";
+import { idempotencyHeader, once } from "./once.ts";
+import { newCommentSchema, postSchema } from "./post.ts";
+import { decodePostCursor, type PostRouteServices, presentPage } from "./routes.ts";
+
+const createComment = createRoute({
+	method: "post",
+	path: "/v1/posts/{id}/comments",
+	tags: ["reactions"],
+	summary: "Comment on a post or answer a comment",
+	security: signedIn,
+	request: { params: idParam, headers: idempotencyHeader, body: jsonBody(newCommentSchema) },
+	responses: { 201: json(postSchema, "The comment"), ...problems(400, 401, 404, 413, 415, 422, 503) },
+});
+
+const listComments = createRoute({
+	method: "get",
+	path: "/v1/posts/{id}/comments",
+	tags: ["reactions"],
+	summary: "Comments, newest first",
+	security: signedIn,
+	request: { params: idParam, query: pageQuery },
+	responses: { 200: json(listOf(postSchema), "A page"), ...problems(400, 401, 404) },
+});
+
+const likeSchema = z.object({ liked: z.boolean(), likeCount: z.int() }).openapi("Like");
+
+const likePost = createRoute({
+	method: "put",
+	path: "/v1/posts/{id}/like",
+	tags: ["reactions"],
+	summary: "Like a post or comment",
+	security: signedIn,
+	request: { params: idParam },
+	responses: { 200: json(likeSchema, "As it is now"), ...problems(401, 404) },
+});
+
+const unlikePost = createRoute({
+	method: "delete",
+	path: "/v1/posts/{id}/like",
+	tags: ["reactions"],
+	summary: "Take a like back",
+	security: signedIn,
+	request: { params: idParam },
+	responses: { 200: json(likeSchema, "As it is now"), ...problems(401, 404) },
+});
+
+const listLikes = createRoute({
+	method: "get",
+	path: "/v1/posts/{id}/likes",
+	tags: ["reactions"],
+	summary: "Who likes it, latest first",
+	security: signedIn,
+	request: { params: idParam, query: pageQuery },
+	responses: {
+		200: json(listOf(authorSchema.extend({ likedAt: momentSchema })), "A page"),
+		...problems(400, 401, 404),
+	},
+});
+
+export function reactionRoutes({ accounts, posts, postStore, timelines }: PostRouteServices) {
+	return createRouter()
+		.openapi(createComment, async (c) => {
+			const { viewer } = c.var;
+			const { id } = c.req.valid("param");
+			const body = c.req.valid("json");
+			const attempt = { key: c.req.valid("header")["idempotency-key"], request: ["POST", c.req.path, body] };
+			// A comment lives on the shard of what it answers, so its id carries that shard.
+			const comment = await once(timelines.of(viewer), attempt, posts.mintFor(id), (commentId) =>
+				posts.comment(viewer, commentId, id, body.text),
+			);
+			return c.json(comment, 201);
+		})
+		.openapi(listComments, async (c) => {
+			const { viewer } = c.var;
+			const { id } = c.req.valid("param");
+			const { limit, cursor } = c.req.valid("query");
+			const before = decodePostCursor(cursor);
+			const { audience } = await posts.visible(viewer, id);
+			const rows = await postStore.comments(id, viewer, before, limit + 1);
+			return c.json(
+				await presentPage(
+					posts,
+					rows.map((row) => ({ ...row, audience })),
+					limit,
+				),
+				200,
+			);
+		})
+		.openapi(likePost, async (c) => {
+			const { viewer } = c.var;
+			const { id } = c.req.valid("param");
+			await posts.visible(viewer, id);
+			await postStore.like(id, viewer);
+			const { liked, likeCount } = await posts.visible(viewer, id);
+			return c.json({ liked, likeCount }, 200);
+		})
+		.openapi(unlikePost, async (c) => {
+			const { viewer } = c.var;
+			const { id } = c.req.valid("param");
+			await posts.visible(viewer, id);
+			await postStore.unlike(id, viewer);
+			const { liked, likeCount } = await posts.visible(viewer, id);
+			return c.json({ liked, likeCount }, 200);
+		})
+		.openapi(listLikes, async (c) => {
+			const { id } = c.req.valid("param");
+			const { limit, cursor } = c.req.valid("query");
+			const before = decodePeopleCursor(cursor);
+			await posts.visible(c.var.viewer, id);
+			const keys = await postStore.likers(id, before, limit + 1);
+			return c.json(
+				await presentPeople(accounts, keys, limit, (profile, at) => ({
+					...presentAuthor(profile),
+					likedAt: moment(at),
+				})),
+				200,
+			);
+		});
+}

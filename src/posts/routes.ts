@@ -1,0 +1,126 @@
+import { createRoute } from "@hono/zod-openapi";
+import { decodeCursor, encodeCursor } from "../gateway/cursor.ts";
+import {
+	createRouter,
+	idParam,
+	json,
+	jsonBody,
+	listOf,
+	noContent,
+	pageQuery,
+	problems,
+	signedIn,
+} from "../gateway/openapi.ts";
+import { ID_PATTERN, type Id } from "../store/ids.ts";
+import { idempotencyHeader, once } from "./once.ts";
+import { newPostSchema, postChangeSchema, postSchema } from "./post.ts";
+import type { PostServices, Posts } from "./posts.ts";
+import type { PostRow } from "./store.ts";
+
+const createPost = createRoute({
+	method: "post",
+	path: "/v1/posts",
+	tags: ["posts"],
+	summary: "Post a story",
+	description:
+		"When this answers, the post is kept and is in your own feed; it reaches your friends within a second or so.",
+	security: signedIn,
+	request: { headers: idempotencyHeader, body: jsonBody(newPostSchema) },
+	responses: { 201: json(postSchema, "The post"), ...problems(400, 401, 413, 415, 422, 503) },
+});
+
+const getPost = createRoute({
+	method: "get",
+	path: "/v1/posts/{id}",
+	tags: ["posts"],
+	summary: "A post or comment",
+	security: signedIn,
+	request: { params: idParam },
+	responses: { 200: json(postSchema, "The post"), ...problems(401, 404) },
+});
+
+const editPost = createRoute({
+	method: "patch",
+	path: "/v1/posts/{id}",
+	tags: ["posts"],
+	summary: "Edit your post or comment",
+	security: signedIn,
+	request: { params: idParam, body: jsonBody(postChangeSchema) },
+	responses: { 200: json(postSchema, "The post as it is now"), ...problems(400, 401, 403, 404, 413, 415, 503) },
+});
+
+const deletePost = createRoute({
+	method: "delete",
+	path: "/v1/posts/{id}",
+	tags: ["posts"],
+	summary: "Delete your post or comment, or a comment on your post",
+	security: signedIn,
+	request: { params: idParam },
+	responses: { 204: noContent, ...problems(401, 403, 404, 503) },
+});
+
+const listPosts = createRoute({
+	method: "get",
+	path: "/v1/accounts/{id}/posts",
+	tags: ["accounts"],
+	summary: "An account's posts that you may see, newest first",
+	security: signedIn,
+	request: { params: idParam, query: pageQuery },
+	responses: { 200: json(listOf(postSchema), "A page"), ...problems(400, 401, 404) },
+});
+
+export type PostRouteServices = Pick<PostServices, "accounts" | "graph" | "timelines"> & {
+	posts: Posts;
+	postStore: PostServices["posts"];
+};
+
+/** The `seq` of the caller's timeline after a mutation; a read with `minSeq` of it is never older. */
+export const SEQ_HEADER = "X-Feed-Seq";
+
+export function postRoutes({ accounts, graph, posts, postStore, timelines }: PostRouteServices) {
+	return createRouter()
+		.openapi(createPost, async (c) => {
+			const { viewer } = c.var;
+			const body = c.req.valid("json");
+			const attempt = { key: c.req.valid("header")["idempotency-key"], request: ["POST", c.req.path, body] };
+			const { post, seq } = await once(timelines.of(viewer), attempt, posts.mintFor(viewer), (id) =>
+				posts.publish(viewer, id, body),
+			);
+			if (seq !== null) c.header(SEQ_HEADER, String(seq));
+			return c.json(post, 201);
+		})
+		.openapi(getPost, async (c) => c.json(await posts.show(c.var.viewer, c.req.valid("param").id), 200))
+		.openapi(editPost, async (c) =>
+			c.json(await posts.edit(c.var.viewer, c.req.valid("param").id, c.req.valid("json")), 200),
+		)
+		.openapi(deletePost, async (c) => {
+			const seq = await posts.remove(c.var.viewer, c.req.valid("param").id);
+			if (seq !== null) c.header(SEQ_HEADER, String(seq));
+			return c.body(null, 204);
+		})
+		.openapi(listPosts, async (c) => {
+			const { viewer } = c.var;
+			const { id } = c.req.valid("param");
+			const { limit, cursor } = c.req.valid("query");
+			const before = decodePostCursor(cursor);
+			await accounts.require(id);
+			const level = (await graph.levels(viewer, [id])).get(id) ?? 0;
+			const rows = await postStore.byAuthor(id, viewer, level, before, limit + 1);
+			return c.json(await presentPage(posts, rows, limit), 200);
+		});
+}
+
+/** @throws Problem `invalid_cursor` */
+export function decodePostCursor(cursor: string | undefined): Id | undefined {
+	return cursor === undefined ? undefined : (decodeCursor("posts", cursor, ID_PATTERN)[0] as Id);
+}
+
+/** A page of posts, given one row more than asked for when there is a next page. */
+export async function presentPage(posts: Posts, rows: readonly PostRow[], limit: number) {
+	const shown = rows.slice(0, limit);
+	const last = shown.at(-1);
+	return {
+		items: await posts.present(shown),
+		next: last && rows.length > limit ? encodeCursor("posts", last.id) : null,
+	};
+}

@@ -1,0 +1,107 @@
+import { createRemoteJWKSet, customFetch } from "jose";
+import { Identity } from "./accounts/identity.ts";
+import { AccountStore } from "./accounts/store.ts";
+import { type Env, parseSettings, type Settings } from "./env.ts";
+import type { FanoutServices } from "./fanout/consume.ts";
+import type { ChunkMessage } from "./fanout/messages.ts";
+import { ProgressStore } from "./fanout/progress.ts";
+import { StoreSource } from "./feed/source.ts";
+import type { TokenRules } from "./gateway/tokens.ts";
+import { Graph } from "./graph/graph.ts";
+import { RelationStore } from "./graph/store.ts";
+import { Posts } from "./posts/posts.ts";
+import { PostStore } from "./posts/store.ts";
+import { IdMinter } from "./store/ids.ts";
+import { Doorbell, type JobMessage } from "./store/outbox.ts";
+import { ShardMap } from "./store/shard-map.ts";
+import { Shards } from "./store/shards.ts";
+import { Timelines } from "./timeline/client.ts";
+
+export type Services = ReturnType<typeof build>;
+
+const built = new WeakMap<Env, Services>();
+
+/** The services of an environment, built once in each isolate. This is the only place that builds any. */
+export function servicesOf(env: Env): Services {
+	const known = built.get(env);
+	if (known) return known;
+	const services = build(env);
+	built.set(env, services);
+	return services;
+}
+
+function build(env: Env) {
+	const settings = parseSettings(env);
+	const now = () => Date.now();
+	const random = () => Math.random();
+
+	const map = new ShardMap(settings.SHARD_MAP);
+	const shards = new Shards(map, env);
+	const minter = new IdMinter(now, random);
+	const doorbell = new Doorbell(env.FANOUT as Queue<JobMessage>);
+	const timelines = new Timelines(env.TIMELINE, map);
+
+	const accounts = new AccountStore(shards);
+	const relations = new RelationStore(shards, now);
+	const postStore = new PostStore(shards, now);
+	const progress = new ProgressStore(shards, now);
+	const source = new StoreSource(relations, postStore);
+
+	const identity = new Identity({
+		database: env.IDENTITY,
+		secret: settings.AUTH_SECRET,
+		issuer: settings.TOKEN_ISSUER,
+		audience: settings.TOKEN_AUDIENCE,
+		rateLimit: settings.AUTH_RATE_LIMIT === "on",
+		publicUrl: settings.PUBLIC_URL,
+		map,
+		minter,
+		random,
+		ensureProfile: (profile) => accounts.ensure(profile),
+	});
+	const graph = new Graph({ relations, shards, timelines, authors: postStore, minter, now });
+	const posts = new Posts({ accounts, graph, posts: postStore, timelines, doorbell, minter });
+
+	const deliverQueue = env.DELIVER as Queue<ChunkMessage>;
+	const fanout: FanoutServices = {
+		shards,
+		relations,
+		posts: postStore,
+		progress,
+		timelines,
+		graph,
+		doorbell,
+		deliverQueue,
+		random,
+	};
+
+	return {
+		settings,
+		tokens: tokenRules(identity, settings),
+		identity,
+		identityDatabase: env.IDENTITY,
+		accounts,
+		graph,
+		relations,
+		posts,
+		postStore,
+		timelines,
+		source,
+		fanout,
+		shards,
+		minter,
+		now,
+	};
+}
+
+/** An unknown key is looked for again at most so often, in milliseconds, so that forged ones cost little. */
+const KEY_COOLDOWN = 5_000;
+
+function tokenRules(identity: Identity, { TOKEN_ISSUER, TOKEN_AUDIENCE }: Settings): TokenRules {
+	// jose keeps the keys in this isolate and knows when to ask again; nothing leaves the Worker.
+	const keys = createRemoteJWKSet(new URL("http://localhost/auth/jwks"), {
+		cooldownDuration: KEY_COOLDOWN,
+		[customFetch]: () => identity.keySet(),
+	});
+	return { keys, issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE };
+}

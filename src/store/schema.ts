@@ -1,0 +1,88 @@
+/**
+ * The tables of a shard, for drizzle. `migrations/shard/` makes them, with the indexes and the
+ * triggers that keep the counts; `docs/storage.md` says what each row means and how long it lives;
+ * a test compares the three.
+ */
+import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { Id } from "./ids.ts";
+
+const id = (name: string) => text(name).$type<Id>();
+
+/** An account's public side, on the account's shard. */
+export const profiles = sqliteTable("profiles", {
+	id: id("id").primaryKey(),
+	username: text("username").notNull(),
+	displayName: text("display_name").notNull(),
+	bio: text("bio").notNull().default(""),
+	avatarUrl: text("avatar_url"),
+	region: text("region").notNull(),
+	friendCount: integer("friend_count").notNull().default(0),
+	followerCount: integer("follower_count").notNull().default(0),
+	followingCount: integer("following_count").notNull().default(0),
+	postCount: integer("post_count").notNull().default(0),
+});
+
+/** What `owner`'s shard knows of `owner` and `other`; times are Unix milliseconds. */
+export const relations = sqliteTable(
+	"relations",
+	{
+		owner: id("owner").notNull(),
+		other: id("other").notNull(),
+		version: integer("version").notNull(),
+		friendAt: integer("friend_at"),
+		friendHold: text("friend_hold"),
+		requestedAt: integer("requested_at"),
+		requestedByAt: integer("requested_by_at"),
+		followingAt: integer("following_at"),
+		followerAt: integer("follower_at"),
+	},
+	(table) => [primaryKey({ columns: [table.owner, table.other] })],
+);
+
+/** Posts, on the author's shard; comments, on the shard of the post they belong to. */
+export const posts = sqliteTable("posts", {
+	id: id("id").primaryKey(),
+	authorId: id("author_id").notNull(),
+	parentId: id("parent_id"),
+	rootId: id("root_id"),
+	text: text("text").notNull(),
+	audience: integer("audience").notNull(),
+	link: text("link"),
+	editedAt: integer("edited_at"),
+	likeCount: integer("like_count").notNull().default(0),
+	commentCount: integer("comment_count").notNull().default(0),
+});
+
+/** Who likes what, on the shard of what is liked. */
+export const likes = sqliteTable(
+	"likes",
+	{
+		postId: id("post_id").notNull(),
+		accountId: id("account_id").notNull(),
+		likedAt: integer("liked_at").notNull(),
+	},
+	(table) => [primaryKey({ columns: [table.postId, table.accountId] })],
+);
+
+/** Work that was promised: a row goes when all of it is done. */
+export const outbox = sqliteTable("outbox", {
+	id: id("id").primaryKey(),
+	task: text("task").notNull(),
+	progress: text("progress"),
+	attempts: integer("attempts").notNull().default(0),
+	dueAt: integer("due_at").notNull(),
+});
+
+/** Up to 100 recipients that a fan-out still has to reach. */
+export const outboxChunks = sqliteTable(
+	"outbox_chunks",
+	{
+		jobId: id("job_id").notNull(),
+		chunk: integer("chunk").notNull(),
+		reason: text("reason").$type<"own" | "friend" | "follow">().notNull(),
+		recipients: text("recipients").notNull(),
+		attempts: integer("attempts").notNull().default(0),
+		dueAt: integer("due_at").notNull(),
+	},
+	(table) => [primaryKey({ columns: [table.jobId, table.chunk] })],
+);

@@ -1,0 +1,54 @@
+import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
+import type { Id } from "./ids.ts";
+import * as schema from "./schema.ts";
+import type { ShardMap } from "./shard-map.ts";
+
+/** One physical shard, seen through drizzle. */
+export type ShardDatabase = DrizzleD1Database<typeof schema>;
+
+/** Finds the physical database of an id. */
+export class Shards {
+	readonly #map: ShardMap;
+	readonly #databases: Map<string, ShardDatabase>;
+
+	/** @throws Error when the map names a database that `bindings` does not hold. */
+	constructor(map: ShardMap, bindings: Readonly<Record<string, unknown>>) {
+		this.#map = map;
+		this.#databases = new Map(
+			map.databases.map((name) => {
+				const binding = bindings[name];
+				if (binding === undefined) throw new Error(`the shard map names ${name}, which is not bound`);
+				return [name, drizzle(binding as D1Database, { schema })];
+			}),
+		);
+	}
+
+	/** The database that holds what belongs to `id`. */
+	of(id: Id): ShardDatabase {
+		return this.#named(this.#map.databaseOf(id));
+	}
+
+	/** Every physical shard, each once. */
+	all(): ShardDatabase[] {
+		return [...this.#databases.values()];
+	}
+
+	/** Runs one query per physical shard that holds any of `ids`, all at once, and joins the answers. */
+	async gather<T>(ids: Iterable<Id>, query: (database: ShardDatabase, ids: Id[]) => Promise<T[]>): Promise<T[]> {
+		const groups = new Map<string, Id[]>();
+		for (const id of new Set(ids)) {
+			const name = this.#map.databaseOf(id);
+			const group = groups.get(name);
+			if (group) group.push(id);
+			else groups.set(name, [id]);
+		}
+		const answers = await Promise.all([...groups].map(([name, group]) => query(this.#named(name), group)));
+		return answers.flat();
+	}
+
+	#named(name: string): ShardDatabase {
+		const database = this.#databases.get(name);
+		if (!database) throw new Error(`no database ${name}`);
+		return database;
+	}
+}

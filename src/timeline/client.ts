@@ -1,0 +1,58 @@
+import type { Id } from "../store/ids.ts";
+import type { ShardMap } from "../store/shard-map.ts";
+import type { Reservation } from "./idempotency.ts";
+import type { Change, Entry, Page, Span } from "./log.ts";
+import type { TimelineObject } from "./object.ts";
+
+/** An account's timeline, as the rest of the Worker sees it. Every call is safe to repeat. */
+export interface Timeline {
+	page(span: Span): Promise<Page>;
+	apply(changes: Change[]): Promise<number>;
+	syncAuthor(authorId: Id, entries: Entry[], complete: boolean): Promise<number>;
+	drop(): Promise<void>;
+	reserve(key: string, fingerprint: string, candidate: Id): Promise<Reservation>;
+	complete(key: string, body: string): Promise<string>;
+}
+
+const TRIES = 3;
+const PAUSE = 50;
+
+/** Reaches timelines by their owners' ids, each placed in its owner's home region. */
+export class Timelines {
+	readonly #namespace: DurableObjectNamespace<TimelineObject>;
+	readonly #map: ShardMap;
+
+	constructor(namespace: DurableObjectNamespace<TimelineObject>, map: ShardMap) {
+		this.#namespace = namespace;
+		this.#map = map;
+	}
+
+	of(owner: Id): Timeline {
+		const call = <T>(run: (stub: DurableObjectStub<TimelineObject>) => Promise<T>) => this.#call(owner, run);
+		return {
+			page: (span) => call((stub) => stub.page(span)),
+			apply: (changes) => call((stub) => stub.apply(changes)),
+			syncAuthor: (authorId, entries, complete) => call((stub) => stub.syncAuthor(authorId, entries, complete)),
+			drop: () => call((stub) => stub.drop()),
+			reserve: (key, fingerprint, candidate) =>
+				call(async (stub): Promise<Reservation> => stub.reserve(key, fingerprint, candidate)),
+			complete: (key, body) => call((stub) => stub.complete(key, body)),
+		};
+	}
+
+	/**
+	 * An error breaks a stub, so each try takes a fresh one. An overloaded object is left alone: more calls would
+	 * not help it (https://developers.cloudflare.com/durable-objects/best-practices/error-handling/).
+	 */
+	async #call<T>(owner: Id, run: (stub: DurableObjectStub<TimelineObject>) => Promise<T>): Promise<T> {
+		for (let attempt = 1; ; attempt++) {
+			try {
+				return await run(this.#namespace.getByName(owner, { locationHint: this.#map.regionOf(owner) }));
+			} catch (error) {
+				const { retryable, overloaded } = error as { retryable?: boolean; overloaded?: boolean };
+				if (!retryable || overloaded || attempt === TRIES) throw error;
+				await new Promise((resolve) => setTimeout(resolve, PAUSE * 2 ** attempt * Math.random()));
+			}
+		}
+	}
+}

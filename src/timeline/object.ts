@@ -1,0 +1,156 @@
+import { DurableObject } from "cloudflare:workers";
+import { asId, type Id } from "../store/ids.ts";
+import { Idempotency, type Reservation } from "./idempotency.ts";
+import {
+	type Change,
+	type Effects,
+	type Entry,
+	LOG_FORMAT,
+	LOG_OPTIONS,
+	type Page,
+	type Row,
+	type Span,
+	TimelineLog,
+} from "./log.ts";
+import type { TimelineSource } from "./source.ts";
+
+/**
+ * One account's timeline: the log in this object's SQLite, folded into memory while it is awake.
+ *
+ * A timeline is cold until it is first read, then built from the store. A cold one takes no
+ * deliveries: the post is in the store before its delivery is sent, so the build will find it.
+ *
+ * Methods without an `await` between reading memory and writing storage are atomic: the runtime
+ * commits their writes together, and holds their answer back until they are on disk.
+ */
+export class TimelineObject extends DurableObject {
+	readonly #source: TimelineSource;
+	readonly #sql: SqlStorage;
+	readonly #idempotency: Idempotency;
+	#log: TimelineLog | undefined;
+	#building: Promise<TimelineLog> | undefined;
+
+	constructor(ctx: DurableObjectState, env: unknown, source: TimelineSource) {
+		super(ctx, env as Cloudflare.Env);
+		this.#source = source;
+		this.#sql = ctx.storage.sql;
+		this.#sql.exec(`CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, changes TEXT NOT NULL)`);
+		this.#sql.exec(`CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`);
+		this.#idempotency = new Idempotency(this.#sql);
+		this.#log = this.#load();
+	}
+
+	/** Reads a page, building the timeline first when it is cold. */
+	async page(span: Span): Promise<Page> {
+		const log = await this.#warm();
+		return log.page(span);
+	}
+
+	/** Applies changes; repeats and late ones change nothing. Answers with the new `seq`. */
+	async apply(changes: Change[]): Promise<number> {
+		return this.#write((log) => log.apply(changes));
+	}
+
+	/** Makes the entries of one author agree with what the owner may see of her: {@link TimelineLog.syncAuthor}. */
+	async syncAuthor(authorId: Id, entries: Entry[], complete: boolean): Promise<number> {
+		return this.#write((log) => log.syncAuthor(authorId, entries, complete));
+	}
+
+	/** Forgets the entries, so that the next read builds them again; the numbers go on where they were. */
+	async drop(): Promise<void> {
+		const log = await this.#settled();
+		if (!log) return;
+		this.#setMeta("seq", String(log.seq));
+		this.#sql.exec(`DELETE FROM log`);
+		this.#sql.exec(`DELETE FROM meta WHERE name IN ('format', 'floor')`);
+		this.#log = undefined;
+	}
+
+	/** Claims an idempotency key for a request of the owner's: {@link Idempotency.reserve}. */
+	async reserve(key: string, fingerprint: string, candidate: Id): Promise<Reservation> {
+		return this.#idempotency.reserve(key, fingerprint, candidate, Date.now());
+	}
+
+	/** Keeps a request's first answer and gives it back: {@link Idempotency.complete}. */
+	async complete(key: string, body: string): Promise<string> {
+		return this.#idempotency.complete(key, body);
+	}
+
+	/** Memory is changed first, so a failed write must not leave it ahead of the storage. */
+	async #write(change: (log: TimelineLog) => Effects): Promise<number> {
+		const log = await this.#settled();
+		if (!log) return Number(this.#meta("seq") ?? 0);
+		try {
+			this.#store(change(log));
+		} catch (error) {
+			this.#log = this.#load();
+			throw error;
+		}
+		return log.seq;
+	}
+
+	async #warm(): Promise<TimelineLog> {
+		if (this.#log) return this.#log;
+		this.#building ??= this.#build().finally(() => {
+			this.#building = undefined;
+		});
+		return this.#building;
+	}
+
+	/** The log once a build under way is over: deliveries wait for it, so that none falls between its read and its write. */
+	async #settled(): Promise<TimelineLog | undefined> {
+		if (this.#building) await this.#building;
+		return this.#log;
+	}
+
+	async #build(): Promise<TimelineLog> {
+		const name = this.ctx.id.name;
+		if (!name) throw new Error("a timeline is reached by its owner's id");
+		const found = await this.#source.older(asId(name), undefined, LOG_OPTIONS.keep + 1);
+		// One more than is kept tells whether there are older ones; it marks the floor.
+		const floor = found[LOG_OPTIONS.keep]?.postId ?? null;
+		const entries = found.slice(0, LOG_OPTIONS.keep);
+		const log = new TimelineLog([], { seq: Number(this.#meta("seq") ?? 0), floor });
+		this.#store(log.apply(entries.toReversed().map((entry): Change => ({ kind: "add", ...entry }))));
+		if (floor) this.#setMeta("floor", floor);
+		this.#setMeta("format", String(LOG_FORMAT));
+		this.#log = log;
+		return log;
+	}
+
+	#load(): TimelineLog | undefined {
+		if (this.#meta("format") === undefined) return undefined;
+		const rows = this.#sql
+			.exec<Row & Record<string, SqlStorageValue>>(`SELECT first, changes FROM log ORDER BY first`)
+			.toArray();
+		const floor = this.#meta("floor");
+		return new TimelineLog(rows, {
+			seq: Number(this.#meta("seq") ?? 0),
+			floor: floor === undefined ? null : asId(floor),
+		});
+	}
+
+	#store({ puts, drops, floor }: Effects): void {
+		for (const row of puts) {
+			this.#sql.exec(
+				`INSERT INTO log (first, changes) VALUES (?, ?) ON CONFLICT DO UPDATE SET changes = excluded.changes`,
+				row.first,
+				row.changes,
+			);
+		}
+		for (const first of drops) this.#sql.exec(`DELETE FROM log WHERE first = ?`, first);
+		if (floor) this.#setMeta("floor", floor);
+	}
+
+	#meta(name: string): string | undefined {
+		return this.#sql.exec<{ value: string }>(`SELECT value FROM meta WHERE name = ?`, name).toArray()[0]?.value;
+	}
+
+	#setMeta(name: string, value: string): void {
+		this.#sql.exec(
+			`INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
+			name,
+			value,
+		);
+	}
+}

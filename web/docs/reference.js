@@ -1,0 +1,7 @@
+window.SwaggerUIBundle({
+	url: "/openapi.json",
+	dom_id: "#reference",
+	deepLinking: true,
+	persistAuthorization: true,
+	validatorUrl: null,
+});
