@@ -44,7 +44,7 @@ export const postSchema = z
 		text: z.string(),
 		audience: audienceSchema,
 		link: z.string().nullable(),
-		media: z.array(z.never()),
+		media: z.array(z.record(z.string(), z.unknown())),
 		createdAt: momentSchema,
 		editedAt: momentSchema.nullable(),
 		likeCount: z.int(),

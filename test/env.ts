@@ -1,0 +1,11 @@
+import type { D1Migration } from "cloudflare:test";
+import { env as bound } from "cloudflare:workers";
+import type { Env } from "../src/env.ts";
+
+/** The bindings of `wrangler.toml` and what `vitest.config.ts` adds. */
+export const env = bound as unknown as Env & {
+	readonly SHARD_0: D1Database;
+	readonly SHARD_1: D1Database;
+	readonly OPERATOR_SECRET: string;
+	readonly TEST_MIGRATIONS: { identity: D1Migration[]; shard: D1Migration[] };
+};

@@ -1,0 +1,315 @@
+import { generateKeyPair, SignJWT } from "jose";
+import { beforeAll, describe, expect, it } from "vitest";
+import { env } from "./env.ts";
+import { type Answer, call, type Person, signUp } from "./api.ts";
+
+/**
+ * What every route must refuse, from one table. A route of `openapi.json` that is not in the table
+ * fails the suite.
+ */
+
+interface World {
+	ann: Person;
+	/** A stranger to Ann. */
+	eve: Person;
+	/** Ann's, for friends only. */
+	post: string;
+	/** Ann's comment on it. */
+	comment: string;
+}
+
+interface Case {
+	/** A path whose ids exist; `x` stands for Ann or her post. */
+	path: (world: World) => string;
+	/** A body that is good. */
+	body?: (world: World) => Record<string, unknown>;
+	/** Fields with values that are not: each must be named in `errors`. */
+	badFields?: Record<string, unknown[]>;
+	badQuery?: Record<string, string[]>;
+	/** What a stranger gets who asks for Ann's. */
+	stranger?: [status: number, code: string];
+	/** The code for an id that names nothing. */
+	missing?: string;
+	open?: boolean;
+	/** The credential is a session token, so an access token is refused. */
+	session?: boolean;
+	/** Not there without the operator's secret. */
+	operator?: boolean;
+}
+
+const LIMITS = { limit: ["0", "101", "x", "1.5"], cursor: ["nonsense", "", "ZmVlZA", "x".repeat(300)] };
+const LONG = "x".repeat(5001);
+const NOT_IDS = ["", "x", 5, null, "0000000000000 ", "zzzzzzzzzzzzz"];
+const post = (more = "") => ({ path: (w: World) => `/v1/posts/${w.post}${more}`, missing: "post_not_found", stranger: [404, "post_not_found"] as [number, string] });
+const account = (more = "") => ({ path: (w: World) => `/v1/accounts/${w.ann.id}${more}`, missing: "account_not_found" });
+
+const CASES: Record<string, Case> = {
+	"POST /auth/sign-up/email": {
+		path: () => "/auth/sign-up/email",
+		body: () => ({ email: "new@feed.test", password: "long enough", name: "New", username: "newcomer" }),
+		badFields: {
+			email: ["", "x", 5, `${"x".repeat(300)}@feed.test`],
+			password: ["short", "x".repeat(129), 5],
+			name: ["", "   ", "x".repeat(81)],
+			username: ["ab", "x".repeat(31), "has space", "한국어이름", "<b>", 5],
+			region: ["moon"],
+			role: ["operator"],
+			id: ["0000000000000"],
+		},
+		open: true,
+	},
+	"POST /auth/sign-in/email": {
+		path: () => "/auth/sign-in/email",
+		body: (w) => ({ email: w.ann.email, password: "wrong wrong" }),
+		badFields: { email: ["x", null], password: ["", 5], extra: [1] },
+		open: true,
+	},
+	"POST /auth/sign-in/username": {
+		path: () => "/auth/sign-in/username",
+		body: (w) => ({ username: w.ann.username, password: "wrong wrong" }),
+		badFields: { username: ["a", null], password: ["", 5] },
+		open: true,
+	},
+	"GET /auth/token": { path: () => "/auth/token", session: true },
+	// Shows public keys to anybody; ends a session, or none.
+	"GET /auth/jwks": { path: () => "/auth/jwks", open: true },
+	"POST /auth/sign-out": { path: () => "/auth/sign-out", open: true },
+	"GET /v1/accounts/me": { path: () => "/v1/accounts/me" },
+	"PATCH /v1/accounts/me": {
+		path: () => "/v1/accounts/me",
+		body: () => ({ bio: "hello" }),
+		badFields: {
+			displayName: ["", "x".repeat(81), 5],
+			bio: ["x".repeat(501), 5],
+			avatarUrl: ["javascript:alert(1)", "x", `https://x.test/${"x".repeat(2100)}`, 5],
+			region: ["moon"],
+			friendCount: [5],
+			username: ["other"],
+		},
+	},
+	"GET /v1/accounts": { path: (w) => `/v1/accounts?username=${w.ann.username}`, badQuery: { username: [""] } },
+	"GET /v1/accounts/{id}": account(),
+	"GET /v1/accounts/{id}/friends": { ...account("/friends"), badQuery: LIMITS },
+	"GET /v1/accounts/{id}/followers": { ...account("/followers"), badQuery: LIMITS },
+	"GET /v1/accounts/{id}/following": { ...account("/following"), badQuery: LIMITS },
+	"GET /v1/accounts/{id}/posts": { ...account("/posts"), badQuery: LIMITS },
+	"POST /v1/friend-requests": { path: () => "/v1/friend-requests", body: (w) => ({ accountId: w.eve.id }), badFields: { accountId: NOT_IDS, note: ["hi"] } },
+	"GET /v1/friend-requests": { path: () => "/v1/friend-requests", badQuery: { ...LIMITS, direction: ["sideways", ""] } },
+	"POST /v1/friend-requests/{id}/accept": {
+		path: (w) => `/v1/friend-requests/${w.ann.id}/accept`,
+		missing: "account_not_found",
+		stranger: [404, "friend_request_not_found"],
+	},
+	"DELETE /v1/friend-requests/{id}": { path: (w) => `/v1/friend-requests/${w.ann.id}`, missing: "account_not_found", stranger: [404, "friend_request_not_found"] },
+	"DELETE /v1/friends/{id}": { path: (w) => `/v1/friends/${w.eve.id}`, missing: "account_not_found" },
+	"PUT /v1/following/{id}": { path: (w) => `/v1/following/${w.eve.id}`, missing: "account_not_found" },
+	"DELETE /v1/following/{id}": { path: (w) => `/v1/following/${w.eve.id}`, missing: "account_not_found" },
+	"POST /v1/posts": {
+		path: () => "/v1/posts",
+		body: () => ({ text: "hello" }),
+		badFields: {
+			text: ["", "  \n", LONG, 5, null],
+			audience: ["everyone", 2, null],
+			link: ["x", "javascript:alert(1)", "ftp://x.test/", 5],
+			authorId: ["0000000000000"],
+			likeCount: [5],
+		},
+	},
+	"GET /v1/posts/{id}": post(),
+	"PATCH /v1/posts/{id}": { ...post(), body: () => ({ text: "changed" }), badFields: { text: ["", LONG, 5], audience: ["everyone"], link: ["x"], likeCount: [5] } },
+	"DELETE /v1/posts/{id}": post(),
+	"POST /v1/posts/{id}/comments": { ...post("/comments"), body: () => ({ text: "hi" }), badFields: { text: ["", LONG, 5], audience: ["public"] } },
+	"GET /v1/posts/{id}/comments": { ...post("/comments"), badQuery: LIMITS },
+	"PUT /v1/posts/{id}/like": post("/like"),
+	"DELETE /v1/posts/{id}/like": post("/like"),
+	"GET /v1/posts/{id}/likes": { ...post("/likes"), badQuery: LIMITS },
+	"GET /v1/feed": { path: () => "/v1/feed", badQuery: LIMITS },
+	"POST /ops/import": {
+		path: () => "/ops/import",
+		operator: true,
+		body: () => ({ accounts: [] }),
+		badFields: { accounts: [5, null], password: ["short"], rebuild: ["x"], more: [1] },
+	},
+};
+
+let world: World;
+let before: unknown;
+
+beforeAll(async () => {
+	const [ann, eve] = await Promise.all([signUp("Ann"), signUp("Eve")]);
+	const own = await ann.post("mine");
+	const comment = await ann.ok<{ id: string }>("POST", `/v1/posts/${own.id}/comments`, { text: "also mine" });
+	world = { ann, eve, post: own.id, comment: comment.id };
+	before = await snapshot();
+});
+
+/** All that a refused request could have changed. */
+async function snapshot() {
+	const { ann, eve } = world;
+	return Promise.all([
+		ann.account(),
+		eve.account(),
+		ann.ok("GET", `/v1/accounts/${eve.id}`),
+		ann.wholeFeed(),
+		eve.wholeFeed(),
+		ann.ok("GET", `/v1/posts/${world.post}/comments`),
+		ann.ok("GET", "/v1/friend-requests?direction=outgoing"),
+	]);
+}
+
+function expectProblem(answer: Answer, status: number, code: string | RegExp): void {
+	expect(answer.status, JSON.stringify(answer.body)).toBe(status);
+	expect(answer.headers.get("content-type")).toBe("application/problem+json");
+	expect(answer.body).toMatchObject({ status, type: `urn:edgefeed:problem:${answer.body["code"]}` });
+	expect(answer.body["code"]).toMatch(code);
+	expect(answer.body["requestId"]).toBe(answer.headers.get("x-request-id"));
+	expect(Object.keys(answer.body).sort()).toEqual(
+		["code", "detail", "requestId", "status", "title", "type", ...(answer.body["errors"] ? ["errors"] : [])].sort(),
+	);
+}
+
+it("the table has every route, and no other", async () => {
+	const { body } = await call<{ paths: Record<string, Record<string, unknown>> }>("GET", "/openapi.json");
+	const routes = Object.entries(body.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+	expect(routes.sort()).toEqual(Object.keys(CASES).sort());
+});
+
+describe.each(Object.entries(CASES))("%s", (name, test) => {
+	const [method = ""] = name.split(" ");
+	const secret: Record<string, string> = test.operator ? { "x-operator-secret": env.OPERATOR_SECRET } : {};
+	const send = (
+		token: string | undefined,
+		{ headers, path, ...more }: { body?: unknown; raw?: string; headers?: Record<string, string>; path?: string } = {},
+	) => call(method, path ?? test.path(world), { token, body: test.body?.(world), ...more, headers: { ...secret, ...headers } });
+
+	if (test.operator) {
+		it("is not there without the operator's secret", async () => {
+			const body = test.body?.(world);
+			for (const guess of ["", "wrong", `${env.OPERATOR_SECRET} `, env.OPERATOR_SECRET.slice(1)]) {
+				const headers: Record<string, string> = guess.trim() === guess ? { "x-operator-secret": guess } : {};
+				expectProblem(await call(method, test.path(world), { token: world.ann.token, body, headers }), 404, "not_found");
+				expectProblem(await call(method, test.path(world), { raw: "{", headers }), 404, "not_found");
+			}
+		});
+	} else if (test.open) {
+		it("asks for no token", async () => {
+			const answer = await send(undefined);
+			expect([200, 401]).toContain(answer.status);
+			if (answer.status === 401) expect(answer.body["code"]).toBe("invalid_credentials");
+		});
+	} else {
+		it("refuses a request without a good token", async () => {
+			const missing = test.session ? "session_invalid" : "token_missing";
+			expectProblem(await send(undefined), 401, missing);
+			expectProblem(await send(undefined, { headers: { authorization: "Basic YTpi" } }), 401, missing);
+			const bad = test.session ? "session_invalid" : /^token_(invalid|missing)$/;
+			const [head, payload, signature] = world.ann.token.split(".");
+			const forged = [
+				"x",
+				"a.b.c",
+				`${head}.${payload}.${signature?.startsWith("A") ? "B" : "A"}${signature?.slice(1)}`,
+				`${btoa('{"alg":"none"}')}.${payload}.`,
+				await foreignToken(world.ann.id),
+				test.session ? world.ann.token : world.ann.session,
+			];
+			for (const token of forged) expectProblem(await send(token), 401, bad);
+		});
+	}
+
+	if (test.body) {
+		const body = () => test.body?.(world) ?? {};
+		const token = () => (test.open || test.operator ? undefined : world.ann.token);
+
+		it("refuses what is not JSON, or not an object", async () => {
+			expectProblem(await send(token(), { raw: "{" }), 400, "malformed_json");
+			for (const raw of ["[]", "5", "null", '"text"']) expectProblem(await send(token(), { raw }), 400, "invalid_request");
+			expectProblem(await send(token(), { headers: { "content-type": "text/plain" } }), 415, "unsupported_media_type");
+			expectProblem(await send(token(), { raw: "text=hello", headers: { "content-type": "application/x-www-form-urlencoded" } }), 415, "unsupported_media_type");
+		});
+
+		it("refuses a body that is too large", async () => {
+			expectProblem(await send(token(), { body: { ...body(), padding: "x".repeat(test.operator ? 9_000_000 : 70_000) } }), 413, "body_too_large");
+		});
+
+		it("names the field at fault", async () => {
+			for (const [field, values] of Object.entries(test.badFields ?? {})) {
+				for (const value of values) {
+					const answer = await send(token(), { body: { ...body(), [field]: value } });
+					expectProblem(answer, 400, "invalid_request");
+					expect(answer.body["errors"], `${field} = ${JSON.stringify(value)}`).toContainEqual(expect.objectContaining({ path: field }));
+				}
+			}
+		});
+	}
+
+	if (test.badQuery) {
+		it("refuses a query that makes no sense", async () => {
+			for (const [field, values] of Object.entries(test.badQuery ?? {})) {
+				for (const value of values) {
+					const [path = ""] = test.path(world).split("?");
+					const answer = await send(world.ann.token, { path: `${path}?${field}=${encodeURIComponent(value)}` });
+					expectProblem(answer, 400, /^invalid_(request|cursor)$/);
+					expect(answer.body["errors"], `${field} = ${value}`).toContainEqual(expect.objectContaining({ path: field }));
+				}
+			}
+		});
+	}
+
+	if (test.missing) {
+		it("finds nothing under an id that names nothing, or is none", async () => {
+			const id = /[0-7][0-9A-Z]{12}/;
+			expectProblem(await send(world.ann.token, { path: test.path(world).replace(id, "0000000000000") }), 404, test.missing ?? "");
+			expectProblem(await send(world.ann.token, { path: test.path(world).replace(id, "nonsense") }), 404, "not_found");
+			expectProblem(await send(world.ann.token, { path: test.path(world).replace(id, "%00%ff") }), 404, "not_found");
+		});
+	}
+
+	if (test.stranger) {
+		it("keeps what is Ann's from a stranger", async () => {
+			const [status, code] = test.stranger ?? [0, ""];
+			expectProblem(await send(world.eve.token), status, code);
+		});
+	}
+});
+
+it("someone who may see a post still cannot change it", async () => {
+	const [owner, friend] = await Promise.all([signUp("Owner"), signUp("Friend")]);
+	await owner.befriend(friend);
+	const own = await owner.post("to see");
+	expectProblem(await friend.call("PATCH", `/v1/posts/${own.id}`, { text: "mine now" }), 403, "forbidden");
+	expectProblem(await friend.call("DELETE", `/v1/posts/${own.id}`), 403, "forbidden");
+	expect(await friend.ok("GET", `/v1/posts/${own.id}`)).toMatchObject({ text: "to see", editedAt: null });
+});
+
+it("one's own account is no friend of one's own", async () => {
+	const { ann } = world;
+	for (const [method, path, body] of [
+		["POST", "/v1/friend-requests", { accountId: ann.id }],
+		["PUT", `/v1/following/${ann.id}`, undefined],
+		["DELETE", `/v1/friends/${ann.id}`, undefined],
+	] as const) {
+		expectProblem(await ann.call(method, path, body), 409, "own_account");
+	}
+});
+
+it("an unknown path or method is not there", async () => {
+	expectProblem(await call("GET", "/v2/feed"), 404, "not_found");
+	expectProblem(await call("GET", "/auth/list-sessions", { token: world.ann.session }), 404, "not_found");
+	expectProblem(await world.ann.call("PUT", "/v1/feed"), 404, "not_found");
+});
+
+it("an idempotency key is printable and not endless", async () => {
+	for (const key of ["", "has space", "x".repeat(256)]) {
+		expectProblem(await world.ann.call("POST", "/v1/posts", { text: "x" }, { "idempotency-key": key }), 400, "invalid_request");
+	}
+});
+
+it("nothing was changed by anything refused", async () => {
+	expect(await snapshot()).toEqual(before);
+});
+
+/** Right in every claim, but signed with a key of somebody else's. */
+async function foreignToken(subject: string): Promise<string> {
+	const { privateKey } = await generateKeyPair("ES256");
+	return new SignJWT({}).setProtectedHeader({ alg: "ES256", kid: "0000000000000" }).setSubject(subject).setIssuer("edgefeed").setAudience("edgefeed").setIssuedAt().setExpirationTime("15m").sign(privateKey);
+}
