@@ -86,6 +86,7 @@ function build(env: Env) {
 		posts,
 		postStore,
 		timelines,
+		map,
 		source,
 		fanout,
 		shards,

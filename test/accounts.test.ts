@@ -7,7 +7,9 @@ import { env } from "./env.ts";
 
 it("an account signs in by address and by username, gets a short token, and signs out", async () => {
 	const ann = await signUp("Ann");
-	const byEmail = await call<{ token: string }>("POST", "/auth/sign-in/email", { body: { email: ann.email, password: PASSWORD } });
+	const byEmail = await call<{ token: string }>("POST", "/auth/sign-in/email", {
+		body: { email: ann.email, password: PASSWORD },
+	});
 	const byName = await call<{ token: string }>("POST", "/auth/sign-in/username", {
 		body: { username: ann.username.toUpperCase(), password: PASSWORD },
 	});
@@ -25,7 +27,9 @@ it("an account signs in by address and by username, gets a short token, and sign
 	expect(body.keys[0]).not.toHaveProperty("d");
 
 	expect((await call("POST", "/auth/sign-out", { token: byName.body.token })).status).toBe(200);
-	expect((await call("GET", "/auth/token", { token: byName.body.token })).body).toMatchObject({ code: "session_invalid" });
+	expect((await call("GET", "/auth/token", { token: byName.body.token })).body).toMatchObject({
+		code: "session_invalid",
+	});
 });
 
 it("an address or username that is taken is refused, also to two who race for it", async () => {
@@ -33,15 +37,29 @@ it("an address or username that is taken is refused, also to two who race for it
 	const body = { email: "other@feed.test", password: PASSWORD, name: "Other", username: "other_one" };
 	const send = (more: Record<string, string>) => call("POST", "/auth/sign-up/email", { body: { ...body, ...more } });
 	expect(await send({ email: ann.email })).toMatchObject({ status: 409, body: { code: "email_taken" } });
-	expect(await send({ username: ann.username.toUpperCase() })).toMatchObject({ status: 409, body: { code: "username_taken" } });
-	const raced = await Promise.all([send({ email: "one@feed.test" }), send({ email: "two@feed.test" }), send({ email: "one@feed.test", username: "other_two" })]);
+	expect(await send({ username: ann.username.toUpperCase() })).toMatchObject({
+		status: 409,
+		body: { code: "username_taken" },
+	});
+	const raced = await Promise.all([
+		send({ email: "one@feed.test" }),
+		send({ email: "two@feed.test" }),
+		send({ email: "one@feed.test", username: "other_two" }),
+	]);
 	expect(raced.filter((answer) => answer.status === 200).length).toBeGreaterThanOrEqual(1);
 	for (const answer of raced) if (answer.status !== 200) expect(answer).toMatchObject({ status: 409 });
 });
 
 it("a profile is shown to others without what is private, and changed by its owner only", async () => {
 	const [ann, ben] = await Promise.all([signUp("Ann", { region: "weur" }), signUp("Ben")]);
-	expect(await ann.account()).toMatchObject({ id: ann.id, username: ann.username, displayName: "Ann", bio: "", avatarUrl: null, region: "weur" });
+	expect(await ann.account()).toMatchObject({
+		id: ann.id,
+		username: ann.username,
+		displayName: "Ann",
+		bio: "",
+		avatarUrl: null,
+		region: "weur",
+	});
 	const changed = { displayName: "앤", bio: "서울에서", avatarUrl: "https://img.test/ann.png", region: "apac" };
 	expect(await ann.ok("PATCH", "/v1/accounts/me", changed)).toMatchObject(changed);
 	expect(await ann.ok("PATCH", "/v1/accounts/me", {})).toMatchObject(changed);
@@ -50,12 +68,23 @@ it("a profile is shown to others without what is private, and changed by its own
 	const seen = await ben.account(ann.id);
 	expect(seen).toMatchObject({
 		displayName: "앤",
-		relation: { friend: false, following: false, followedBy: false, requested: false, requestedBy: false, blocking: false, muting: false },
+		relation: {
+			friend: false,
+			following: false,
+			followedBy: false,
+			requested: false,
+			requestedBy: false,
+			blocking: false,
+			muting: false,
+		},
 	});
 	expect(seen).not.toHaveProperty("region");
 	expect(seen).not.toHaveProperty("email");
 	expect(await ben.ok("GET", `/v1/accounts?username=${ann.username.toUpperCase()}`)).toEqual(seen);
-	expect(await ben.call("GET", "/v1/accounts?username=nobody")).toMatchObject({ status: 404, body: { code: "account_not_found" } });
+	expect(await ben.call("GET", "/v1/accounts?username=nobody")).toMatchObject({
+		status: 404,
+		body: { code: "account_not_found" },
+	});
 });
 
 it("an id carries a shard of the home region", async () => {
@@ -79,7 +108,8 @@ it("the home region is guessed from where someone signs up", () => {
 
 it("an account whose sign-up died before its profile was made gets one when it signs in", async () => {
 	const ann = await signUp("Ann");
-	for (const shard of [env.SHARD_0, env.SHARD_1]) await shard.prepare("DELETE FROM profiles WHERE id = ?").bind(ann.id).run();
+	for (const shard of [env.SHARD_0, env.SHARD_1])
+		await shard.prepare("DELETE FROM profiles WHERE id = ?").bind(ann.id).run();
 	expect((await ann.call("GET", "/v1/accounts/me")).status).toBe(404);
 	await call("POST", "/auth/sign-in/email", { body: { email: ann.email, password: PASSWORD } });
 	expect(await ann.account()).toMatchObject({ id: ann.id, username: ann.username, displayName: "Ann" });
@@ -93,7 +123,9 @@ it("a hundred people sign up from one address", async () => {
 it("the health, the API's description and its reference page are there", async () => {
 	expect(await call("GET", "/healthz")).toMatchObject({ status: 200, body: { status: "ok" } });
 	const page = await (await env.ASSETS.fetch(`${ORIGIN}/docs`)).text();
-	const addresses = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, address = ""]) => address).filter((address) => !address.startsWith("data:"));
+	const addresses = [...page.matchAll(/(?:src|href)="([^"]+)"/g)]
+		.map(([, address = ""]) => address)
+		.filter((address) => !address.startsWith("data:"));
 	expect(addresses.length).toBeGreaterThan(0);
 	for (const address of addresses) {
 		expect(address, "nothing from elsewhere").toMatch(/^\/docs\//);

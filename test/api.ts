@@ -1,7 +1,7 @@
 import { exports } from "cloudflare:workers";
+import { expect, vi } from "vitest";
 import type { AccountView } from "../src/accounts/account.ts";
 import type { PostView } from "../src/posts/post.ts";
-import { expect, vi } from "vitest";
 
 /** The Worker under test, called as a client calls it. */
 export const ORIGIN = "https://feed.test";
@@ -68,7 +68,12 @@ export class Person {
 		this.token = parts.token;
 	}
 
-	async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers?: Record<string, string>) {
+	async call<T = Record<string, unknown>>(
+		method: string,
+		path: string,
+		body?: unknown,
+		headers?: Record<string, string>,
+	) {
 		return call<T>(method, path, { token: this.token, body, ...(headers ? { headers } : {}) });
 	}
 

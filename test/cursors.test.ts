@@ -28,7 +28,9 @@ it("a cursor of another list is refused", () => {
 it("any other text is refused with the same problem", () => {
 	fc.assert(
 		fc.property(fc.oneof(fc.string(), fc.base64String(), id), (text) => {
-			expect(() => decodeCursor("posts", text, ID_PATTERN)).toThrow(expect.objectContaining({ code: "invalid_cursor" }));
+			expect(() => decodeCursor("posts", text, ID_PATTERN)).toThrow(
+				expect.objectContaining({ code: "invalid_cursor" }),
+			);
 		}),
 		{ numRuns: 1000 },
 	);

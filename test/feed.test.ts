@@ -5,7 +5,8 @@ import { LOG_OPTIONS } from "../src/timeline/log.ts";
 import { call, eventually, type Feed, type Person, signUp } from "./api.ts";
 import { env } from "./env.ts";
 
-const importRows = (body: Record<string, unknown>) => call("POST", "/ops/import", { headers: { "x-operator-secret": env.OPERATOR_SECRET }, body });
+const importRows = (body: Record<string, unknown>) =>
+	call("POST", "/ops/import", { headers: { "x-operator-secret": env.OPERATOR_SECRET }, body });
 
 /** Stories of someone's in bulk, a second apart, newest first. */
 async function tellMany(author: Person, count: number, audience = "friends"): Promise<string[]> {
@@ -16,7 +17,8 @@ async function tellMany(author: Person, count: number, audience = "friends"): Pr
 		text: `${i}`,
 		audience,
 	}));
-	for (let at = 0; at < count; at += 2000) expect((await importRows({ posts: posts.slice(at, at + 2000) })).status).toBe(200);
+	for (let at = 0; at < count; at += 2000)
+		expect((await importRows({ posts: posts.slice(at, at + 2000) })).status).toBe(200);
 	return posts.map((post) => post.id);
 }
 
@@ -64,9 +66,15 @@ describe("a feed that is longer than its timeline", () => {
 		await ann.feed();
 		// Gone from the store but still in Ann's timeline, as in the moment before the removal arrives.
 		for (const shard of [env.SHARD_0, env.SHARD_1]) {
-			await shard.prepare("DELETE FROM posts WHERE id IN (SELECT value FROM json_each(?))").bind(JSON.stringify(ids.slice(5, 40))).run();
+			await shard
+				.prepare("DELETE FROM posts WHERE id IN (SELECT value FROM json_each(?))")
+				.bind(JSON.stringify(ids.slice(5, 40)))
+				.run();
 		}
-		expect((await ann.feed("?limit=20")).items.map((post) => post.id)).toEqual([...ids.slice(0, 5), ...ids.slice(40, 55)]);
+		expect((await ann.feed("?limit=20")).items.map((post) => post.id)).toEqual([
+			...ids.slice(0, 5),
+			...ids.slice(40, 55),
+		]);
 		expect((await ann.wholeFeed(10)).map((post) => post.id)).toEqual([...ids.slice(0, 5), ...ids.slice(40)]);
 	});
 });
@@ -134,10 +142,13 @@ describe("a timeline", () => {
 				cursors.push(cursor as never);
 				return cursor;
 			}) as typeof sql.exec;
-			for (let i = 0; i < count; i++) await instance.apply([{ kind: "add", postId: minter.mint(shard), authorId: ann.id as Id, reason: "own", via: "push" }]);
+			for (let i = 0; i < count; i++)
+				await instance.apply([
+					{ kind: "add", postId: minter.mint(shard), authorId: ann.id as Id, reason: "own", via: "push" },
+				]);
 			for (const cursor of cursors) written += cursor.rowsWritten;
 			sql.exec = exec as typeof sql.exec;
-			return { written, kept: exec("SELECT count(*) AS n FROM log").one()["n"] };
+			return { written, kept: exec("SELECT count(*) AS n FROM log").one().n };
 		});
 		expect(rows.written / count).toBeLessThanOrEqual(1.05);
 		expect(rows.kept).toBeLessThanOrEqual(Math.ceil(LOG_OPTIONS.keep / LOG_OPTIONS.rowCapacity) + 1);

@@ -15,24 +15,37 @@ describe("friend requests", () => {
 	it("are seen on both sides until they are answered", async () => {
 		const [ann, ben] = await pair();
 		const made = await ann.call("POST", "/v1/friend-requests", { accountId: ben.id });
-		expect(made).toMatchObject({ status: 201, body: { accountId: ben.id, relation: { requested: true, friend: false } } });
+		expect(made).toMatchObject({
+			status: 201,
+			body: { accountId: ben.id, relation: { requested: true, friend: false } },
+		});
 		expect((await ann.ok<List<unknown>>("GET", "/v1/friend-requests?direction=outgoing")).items).toMatchObject([
 			{ accountId: ben.id, direction: "outgoing", account: { username: ben.username } },
 		]);
-		expect((await ben.ok<List<unknown>>("GET", "/v1/friend-requests")).items).toMatchObject([{ accountId: ann.id, direction: "incoming" }]);
+		expect((await ben.ok<List<unknown>>("GET", "/v1/friend-requests")).items).toMatchObject([
+			{ accountId: ann.id, direction: "incoming" },
+		]);
 		expect(await relation(ben, ann)).toMatchObject({ requestedBy: true, requested: false });
 		// Asking again changes nothing.
 		expect((await ann.call("POST", "/v1/friend-requests", { accountId: ben.id })).status).toBe(201);
 		// The one who asked cannot accept.
-		expect(await ann.call("POST", `/v1/friend-requests/${ben.id}/accept`)).toMatchObject({ status: 404, body: { code: "friend_request_not_found" } });
+		expect(await ann.call("POST", `/v1/friend-requests/${ben.id}/accept`)).toMatchObject({
+			status: 404,
+			body: { code: "friend_request_not_found" },
+		});
 
-		expect(await ben.ok("POST", `/v1/friend-requests/${ann.id}/accept`)).toMatchObject({ relation: { friend: true, requestedBy: false } });
+		expect(await ben.ok("POST", `/v1/friend-requests/${ann.id}/accept`)).toMatchObject({
+			relation: { friend: true, requestedBy: false },
+		});
 		expect(await relation(ann, ben)).toMatchObject({ friend: true, requested: false });
 		expect((await ben.ok<List<unknown>>("GET", "/v1/friend-requests")).items).toEqual([]);
 		expect(usernames(await ann.ok("GET", `/v1/accounts/${ann.id}/friends`))).toEqual([ben.username]);
 		expect(usernames(await ann.ok("GET", `/v1/accounts/${ben.id}/friends`))).toEqual([ann.username]);
 		expect([(await ann.account()).friendCount, (await ben.account()).friendCount]).toEqual([1, 1]);
-		expect(await ann.call("POST", "/v1/friend-requests", { accountId: ben.id })).toMatchObject({ status: 409, body: { code: "already_friends" } });
+		expect(await ann.call("POST", "/v1/friend-requests", { accountId: ben.id })).toMatchObject({
+			status: 409,
+			body: { code: "already_friends" },
+		});
 		// Accepting again changes nothing.
 		expect((await ben.call("POST", `/v1/friend-requests/${ann.id}/accept`)).status).toBe(200);
 	});
@@ -40,12 +53,17 @@ describe("friend requests", () => {
 	it("that cross make friends", async () => {
 		const [ann, ben] = await pair();
 		await ann.ok("POST", "/v1/friend-requests", { accountId: ben.id });
-		expect(await ben.ok("POST", "/v1/friend-requests", { accountId: ann.id })).toMatchObject({ relation: { friend: true } });
+		expect(await ben.ok("POST", "/v1/friend-requests", { accountId: ann.id })).toMatchObject({
+			relation: { friend: true },
+		});
 	});
 
 	it("are taken back by the one side and declined by the other", async () => {
 		const [ann, ben] = await pair();
-		for (const [who, other] of [[ann, ben], [ben, ann]] as const) {
+		for (const [who, other] of [
+			[ann, ben],
+			[ben, ann],
+		] as const) {
 			await ann.ok("POST", "/v1/friend-requests", { accountId: ben.id });
 			expect((await who.call("DELETE", `/v1/friend-requests/${other.id}`)).status).toBe(204);
 			expect(await relation(ann, ben)).toMatchObject({ requested: false, friend: false });

@@ -62,7 +62,16 @@ it("the successor is the next number", () => {
 
 it("only the canonical form is an id", () => {
 	const id = encodeId({ time: EPOCH + 5, shard: 17, tail: 9 });
-	for (const text of ["", id.toLowerCase(), `${id}0`, id.slice(1), `8${id.slice(1)}`, `${id.slice(0, -1)}U`, ` ${id}`, `${id}\n`]) {
+	for (const text of [
+		"",
+		id.toLowerCase(),
+		`${id}0`,
+		id.slice(1),
+		`8${id.slice(1)}`,
+		`${id.slice(0, -1)}U`,
+		` ${id}`,
+		`${id}\n`,
+	]) {
 		if (text !== id) expect(isId(text), text).toBe(false);
 	}
 	fc.assert(
@@ -75,29 +84,42 @@ it("only the canonical form is an id", () => {
 
 it("a part out of its range is refused", () => {
 	const good = { time: EPOCH, shard: 0, tail: 0 };
-	for (const bad of [{ time: EPOCH - 1 }, { time: EPOCH + 2 ** 41 }, { time: Number.NaN }, { shard: -1 }, { shard: 1024 }, { shard: 0.5 }, { tail: 4096 }, { tail: -1 }]) {
+	for (const bad of [
+		{ time: EPOCH - 1 },
+		{ time: EPOCH + 2 ** 41 },
+		{ time: Number.NaN },
+		{ shard: -1 },
+		{ shard: 1024 },
+		{ shard: 0.5 },
+		{ tail: 4096 },
+		{ tail: -1 },
+	]) {
 		expect(() => encodeId({ ...good, ...bad })).toThrow(RangeError);
 	}
 });
 
 it("a minter never repeats and always grows, also when the clock stands still or goes back", () => {
 	fc.assert(
-		fc.property(fc.array(fc.integer({ min: -50, max: 50 }), { minLength: 1, maxLength: 60 }), fc.double({ min: 0, max: 0.999, noNaN: true }), (steps, chance) => {
-			let now = EPOCH + 1_000_000;
-			const minter = new IdMinter(
-				() => now,
-				() => chance,
-			);
-			let last = "";
-			for (const step of steps) {
-				now += step;
-				for (let i = 0; i < 200; i++) {
-					const id = minter.mint(7);
-					expect(id > last).toBe(true);
-					last = id;
+		fc.property(
+			fc.array(fc.integer({ min: -50, max: 50 }), { minLength: 1, maxLength: 60 }),
+			fc.double({ min: 0, max: 0.999, noNaN: true }),
+			(steps, chance) => {
+				let now = EPOCH + 1_000_000;
+				const minter = new IdMinter(
+					() => now,
+					() => chance,
+				);
+				let last = "";
+				for (const step of steps) {
+					now += step;
+					for (let i = 0; i < 200; i++) {
+						const id = minter.mint(7);
+						expect(id > last).toBe(true);
+						last = id;
+					}
 				}
-			}
-		}),
+			},
+		),
 		{ numRuns: 30 },
 	);
 });

@@ -1,7 +1,7 @@
 import { generateKeyPair, SignJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import { env } from "./env.ts";
 import { type Answer, call, type Person, signUp } from "./api.ts";
+import { env } from "./env.ts";
 
 /**
  * What every route must refuse, from one table. A route of `openapi.json` that is not in the table
@@ -40,8 +40,15 @@ interface Case {
 const LIMITS = { limit: ["0", "101", "x", "1.5"], cursor: ["nonsense", "", "ZmVlZA", "x".repeat(300)] };
 const LONG = "x".repeat(5001);
 const NOT_IDS = ["", "x", 5, null, "0000000000000 ", "zzzzzzzzzzzzz"];
-const post = (more = "") => ({ path: (w: World) => `/v1/posts/${w.post}${more}`, missing: "post_not_found", stranger: [404, "post_not_found"] as [number, string] });
-const account = (more = "") => ({ path: (w: World) => `/v1/accounts/${w.ann.id}${more}`, missing: "account_not_found" });
+const post = (more = "") => ({
+	path: (w: World) => `/v1/posts/${w.post}${more}`,
+	missing: "post_not_found",
+	stranger: [404, "post_not_found"] as [number, string],
+});
+const account = (more = "") => ({
+	path: (w: World) => `/v1/accounts/${w.ann.id}${more}`,
+	missing: "account_not_found",
+});
 
 const CASES: Record<string, Case> = {
 	"POST /auth/sign-up/email": {
@@ -93,14 +100,25 @@ const CASES: Record<string, Case> = {
 	"GET /v1/accounts/{id}/followers": { ...account("/followers"), badQuery: LIMITS },
 	"GET /v1/accounts/{id}/following": { ...account("/following"), badQuery: LIMITS },
 	"GET /v1/accounts/{id}/posts": { ...account("/posts"), badQuery: LIMITS },
-	"POST /v1/friend-requests": { path: () => "/v1/friend-requests", body: (w) => ({ accountId: w.eve.id }), badFields: { accountId: NOT_IDS, note: ["hi"] } },
-	"GET /v1/friend-requests": { path: () => "/v1/friend-requests", badQuery: { ...LIMITS, direction: ["sideways", ""] } },
+	"POST /v1/friend-requests": {
+		path: () => "/v1/friend-requests",
+		body: (w) => ({ accountId: w.eve.id }),
+		badFields: { accountId: NOT_IDS, note: ["hi"] },
+	},
+	"GET /v1/friend-requests": {
+		path: () => "/v1/friend-requests",
+		badQuery: { ...LIMITS, direction: ["sideways", ""] },
+	},
 	"POST /v1/friend-requests/{id}/accept": {
 		path: (w) => `/v1/friend-requests/${w.ann.id}/accept`,
 		missing: "account_not_found",
 		stranger: [404, "friend_request_not_found"],
 	},
-	"DELETE /v1/friend-requests/{id}": { path: (w) => `/v1/friend-requests/${w.ann.id}`, missing: "account_not_found", stranger: [404, "friend_request_not_found"] },
+	"DELETE /v1/friend-requests/{id}": {
+		path: (w) => `/v1/friend-requests/${w.ann.id}`,
+		missing: "account_not_found",
+		stranger: [404, "friend_request_not_found"],
+	},
 	"DELETE /v1/friends/{id}": { path: (w) => `/v1/friends/${w.eve.id}`, missing: "account_not_found" },
 	"PUT /v1/following/{id}": { path: (w) => `/v1/following/${w.eve.id}`, missing: "account_not_found" },
 	"DELETE /v1/following/{id}": { path: (w) => `/v1/following/${w.eve.id}`, missing: "account_not_found" },
@@ -116,9 +134,17 @@ const CASES: Record<string, Case> = {
 		},
 	},
 	"GET /v1/posts/{id}": post(),
-	"PATCH /v1/posts/{id}": { ...post(), body: () => ({ text: "changed" }), badFields: { text: ["", LONG, 5], audience: ["everyone"], link: ["x"], likeCount: [5] } },
+	"PATCH /v1/posts/{id}": {
+		...post(),
+		body: () => ({ text: "changed" }),
+		badFields: { text: ["", LONG, 5], audience: ["everyone"], link: ["x"], likeCount: [5] },
+	},
 	"DELETE /v1/posts/{id}": post(),
-	"POST /v1/posts/{id}/comments": { ...post("/comments"), body: () => ({ text: "hi" }), badFields: { text: ["", LONG, 5], audience: ["public"] } },
+	"POST /v1/posts/{id}/comments": {
+		...post("/comments"),
+		body: () => ({ text: "hi" }),
+		badFields: { text: ["", LONG, 5], audience: ["public"] },
+	},
 	"GET /v1/posts/{id}/comments": { ...post("/comments"), badQuery: LIMITS },
 	"PUT /v1/posts/{id}/like": post("/like"),
 	"DELETE /v1/posts/{id}/like": post("/like"),
@@ -160,17 +186,19 @@ async function snapshot() {
 function expectProblem(answer: Answer, status: number, code: string | RegExp): void {
 	expect(answer.status, JSON.stringify(answer.body)).toBe(status);
 	expect(answer.headers.get("content-type")).toBe("application/problem+json");
-	expect(answer.body).toMatchObject({ status, type: `urn:edgefeed:problem:${answer.body["code"]}` });
-	expect(answer.body["code"]).toMatch(code);
-	expect(answer.body["requestId"]).toBe(answer.headers.get("x-request-id"));
+	expect(answer.body).toMatchObject({ status, type: `urn:edgefeed:problem:${answer.body.code}` });
+	expect(answer.body.code).toMatch(code);
+	expect(answer.body.requestId).toBe(answer.headers.get("x-request-id"));
 	expect(Object.keys(answer.body).sort()).toEqual(
-		["code", "detail", "requestId", "status", "title", "type", ...(answer.body["errors"] ? ["errors"] : [])].sort(),
+		["code", "detail", "requestId", "status", "title", "type", ...(answer.body.errors ? ["errors"] : [])].sort(),
 	);
 }
 
 it("the table has every route, and no other", async () => {
 	const { body } = await call<{ paths: Record<string, Record<string, unknown>> }>("GET", "/openapi.json");
-	const routes = Object.entries(body.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+	const routes = Object.entries(body.paths).flatMap(([path, methods]) =>
+		Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+	);
 	expect(routes.sort()).toEqual(Object.keys(CASES).sort());
 });
 
@@ -180,14 +208,24 @@ describe.each(Object.entries(CASES))("%s", (name, test) => {
 	const send = (
 		token: string | undefined,
 		{ headers, path, ...more }: { body?: unknown; raw?: string; headers?: Record<string, string>; path?: string } = {},
-	) => call(method, path ?? test.path(world), { token, body: test.body?.(world), ...more, headers: { ...secret, ...headers } });
+	) =>
+		call(method, path ?? test.path(world), {
+			token,
+			body: test.body?.(world),
+			...more,
+			headers: { ...secret, ...headers },
+		});
 
 	if (test.operator) {
 		it("is not there without the operator's secret", async () => {
 			const body = test.body?.(world);
 			for (const guess of ["", "wrong", `${env.OPERATOR_SECRET} `, env.OPERATOR_SECRET.slice(1)]) {
 				const headers: Record<string, string> = guess.trim() === guess ? { "x-operator-secret": guess } : {};
-				expectProblem(await call(method, test.path(world), { token: world.ann.token, body, headers }), 404, "not_found");
+				expectProblem(
+					await call(method, test.path(world), { token: world.ann.token, body, headers }),
+					404,
+					"not_found",
+				);
 				expectProblem(await call(method, test.path(world), { raw: "{", headers }), 404, "not_found");
 			}
 		});
@@ -195,7 +233,7 @@ describe.each(Object.entries(CASES))("%s", (name, test) => {
 		it("asks for no token", async () => {
 			const answer = await send(undefined);
 			expect([200, 401]).toContain(answer.status);
-			if (answer.status === 401) expect(answer.body["code"]).toBe("invalid_credentials");
+			if (answer.status === 401) expect(answer.body.code).toBe("invalid_credentials");
 		});
 	} else {
 		it("refuses a request without a good token", async () => {
@@ -222,13 +260,22 @@ describe.each(Object.entries(CASES))("%s", (name, test) => {
 
 		it("refuses what is not JSON, or not an object", async () => {
 			expectProblem(await send(token(), { raw: "{" }), 400, "malformed_json");
-			for (const raw of ["[]", "5", "null", '"text"']) expectProblem(await send(token(), { raw }), 400, "invalid_request");
+			for (const raw of ["[]", "5", "null", '"text"'])
+				expectProblem(await send(token(), { raw }), 400, "invalid_request");
 			expectProblem(await send(token(), { headers: { "content-type": "text/plain" } }), 415, "unsupported_media_type");
-			expectProblem(await send(token(), { raw: "text=hello", headers: { "content-type": "application/x-www-form-urlencoded" } }), 415, "unsupported_media_type");
+			expectProblem(
+				await send(token(), { raw: "text=hello", headers: { "content-type": "application/x-www-form-urlencoded" } }),
+				415,
+				"unsupported_media_type",
+			);
 		});
 
 		it("refuses a body that is too large", async () => {
-			expectProblem(await send(token(), { body: { ...body(), padding: "x".repeat(test.operator ? 9_000_000 : 70_000) } }), 413, "body_too_large");
+			expectProblem(
+				await send(token(), { body: { ...body(), padding: "x".repeat(test.operator ? 9_000_000 : 70_000) } }),
+				413,
+				"body_too_large",
+			);
 		});
 
 		it("names the field at fault", async () => {
@@ -236,7 +283,9 @@ describe.each(Object.entries(CASES))("%s", (name, test) => {
 				for (const value of values) {
 					const answer = await send(token(), { body: { ...body(), [field]: value } });
 					expectProblem(answer, 400, "invalid_request");
-					expect(answer.body["errors"], `${field} = ${JSON.stringify(value)}`).toContainEqual(expect.objectContaining({ path: field }));
+					expect(answer.body.errors, `${field} = ${JSON.stringify(value)}`).toContainEqual(
+						expect.objectContaining({ path: field }),
+					);
 				}
 			}
 		});
@@ -249,7 +298,7 @@ describe.each(Object.entries(CASES))("%s", (name, test) => {
 					const [path = ""] = test.path(world).split("?");
 					const answer = await send(world.ann.token, { path: `${path}?${field}=${encodeURIComponent(value)}` });
 					expectProblem(answer, 400, /^invalid_(request|cursor)$/);
-					expect(answer.body["errors"], `${field} = ${value}`).toContainEqual(expect.objectContaining({ path: field }));
+					expect(answer.body.errors, `${field} = ${value}`).toContainEqual(expect.objectContaining({ path: field }));
 				}
 			}
 		});
@@ -258,7 +307,11 @@ describe.each(Object.entries(CASES))("%s", (name, test) => {
 	if (test.missing) {
 		it("finds nothing under an id that names nothing, or is none", async () => {
 			const id = /[0-7][0-9A-Z]{12}/;
-			expectProblem(await send(world.ann.token, { path: test.path(world).replace(id, "0000000000000") }), 404, test.missing ?? "");
+			expectProblem(
+				await send(world.ann.token, { path: test.path(world).replace(id, "0000000000000") }),
+				404,
+				test.missing ?? "",
+			);
 			expectProblem(await send(world.ann.token, { path: test.path(world).replace(id, "nonsense") }), 404, "not_found");
 			expectProblem(await send(world.ann.token, { path: test.path(world).replace(id, "%00%ff") }), 404, "not_found");
 		});
@@ -300,7 +353,11 @@ it("an unknown path or method is not there", async () => {
 
 it("an idempotency key is printable and not endless", async () => {
 	for (const key of ["", "has space", "x".repeat(256)]) {
-		expectProblem(await world.ann.call("POST", "/v1/posts", { text: "x" }, { "idempotency-key": key }), 400, "invalid_request");
+		expectProblem(
+			await world.ann.call("POST", "/v1/posts", { text: "x" }, { "idempotency-key": key }),
+			400,
+			"invalid_request",
+		);
 	}
 });
 
@@ -311,5 +368,12 @@ it("nothing was changed by anything refused", async () => {
 /** Right in every claim, but signed with a key of somebody else's. */
 async function foreignToken(subject: string): Promise<string> {
 	const { privateKey } = await generateKeyPair("ES256");
-	return new SignJWT({}).setProtectedHeader({ alg: "ES256", kid: "0000000000000" }).setSubject(subject).setIssuer("edgefeed").setAudience("edgefeed").setIssuedAt().setExpirationTime("15m").sign(privateKey);
+	return new SignJWT({})
+		.setProtectedHeader({ alg: "ES256", kid: "0000000000000" })
+		.setSubject(subject)
+		.setIssuer("edgefeed")
+		.setAudience("edgefeed")
+		.setIssuedAt()
+		.setExpirationTime("15m")
+		.sign(privateKey);
 }

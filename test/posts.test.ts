@@ -5,7 +5,12 @@ import { all, eventually, type List, signUp, signUpMany } from "./api.ts";
 
 describe("audience", () => {
 	it("decides who sees a post, and nobody else learns that it exists", async () => {
-		const [author, friend, follower, stranger] = await Promise.all([signUp("Author"), signUp("Friend"), signUp("Follower"), signUp("Stranger")]);
+		const [author, friend, follower, stranger] = await Promise.all([
+			signUp("Author"),
+			signUp("Friend"),
+			signUp("Follower"),
+			signUp("Stranger"),
+		]);
 		await author.befriend(friend);
 		await follower.ok("PUT", `/v1/following/${author.id}`);
 		const posts = {
@@ -14,14 +19,24 @@ describe("audience", () => {
 			friends: await author.post("friends", { audience: "friends" }),
 			me: await author.post("me", { audience: "me" }),
 		};
-		const sees = { author: ["me", "friends", "followers", "public"], friend: ["friends", "followers", "public"], follower: ["followers", "public"], stranger: ["public"] };
+		const sees = {
+			author: ["me", "friends", "followers", "public"],
+			friend: ["friends", "followers", "public"],
+			follower: ["followers", "public"],
+			stranger: ["public"],
+		};
 		for (const [name, viewer] of Object.entries({ author, friend, follower, stranger })) {
 			const visible = sees[name as keyof typeof sees];
 			for (const [audience, post] of Object.entries(posts)) {
 				const expected = visible.includes(audience) ? 200 : 404;
-				for (const path of ["", "/comments", "/likes"]) expect((await viewer.call("GET", `/v1/posts/${post.id}${path}`)).status, `${name} ${audience}`).toBe(expected);
+				for (const path of ["", "/comments", "/likes"])
+					expect((await viewer.call("GET", `/v1/posts/${post.id}${path}`)).status, `${name} ${audience}`).toBe(
+						expected,
+					);
 				expect((await viewer.call("PUT", `/v1/posts/${post.id}/like`)).status).toBe(expected);
-				expect((await viewer.call("POST", `/v1/posts/${post.id}/comments`, { text: "x" })).status).toBe(expected === 200 ? 201 : 404);
+				expect((await viewer.call("POST", `/v1/posts/${post.id}/comments`, { text: "x" })).status).toBe(
+					expected === 200 ? 201 : 404,
+				);
 			}
 			const listed = await viewer.ok<List<PostView>>("GET", `/v1/accounts/${author.id}/posts`);
 			expect(listed.items.map((post) => post.text)).toEqual(visible);
@@ -60,7 +75,8 @@ it("markup and odd characters come back as they were", async () => {
 });
 
 describe("an idempotency key", () => {
-	const post = (who: Awaited<ReturnType<typeof signUp>>, key: string, text = "once") => who.call<PostView>("POST", "/v1/posts", { text }, { "idempotency-key": key });
+	const post = (who: Awaited<ReturnType<typeof signUp>>, key: string, text = "once") =>
+		who.call<PostView>("POST", "/v1/posts", { text }, { "idempotency-key": key });
 
 	it("gives a repeat the first answer", async () => {
 		const ann = await signUp("Ann");
@@ -80,7 +96,9 @@ describe("an idempotency key", () => {
 		await post(ann, "k1");
 		expect(await post(ann, "k1", "twice")).toMatchObject({ status: 422, body: { code: "idempotency_key_reused" } });
 		const own = await ann.post("commented");
-		expect(await ann.call("POST", `/v1/posts/${own.id}/comments`, { text: "once" }, { "idempotency-key": "k1" })).toMatchObject({ status: 422 });
+		expect(
+			await ann.call("POST", `/v1/posts/${own.id}/comments`, { text: "once" }, { "idempotency-key": "k1" }),
+		).toMatchObject({ status: 422 });
 	});
 
 	it("means nothing for another account", async () => {
@@ -93,7 +111,8 @@ describe("an idempotency key", () => {
 	it("works for comments too", async () => {
 		const ann = await signUp("Ann");
 		const own = await ann.post("to comment");
-		const comment = () => ann.call<PostView>("POST", `/v1/posts/${own.id}/comments`, { text: "hi" }, { "idempotency-key": "c1" });
+		const comment = () =>
+			ann.call<PostView>("POST", `/v1/posts/${own.id}/comments`, { text: "hi" }, { "idempotency-key": "c1" });
 		const [first, second] = [await comment(), await comment()];
 		expect(second.body).toEqual(first.body);
 		expect((await ann.ok<PostView>("GET", `/v1/posts/${own.id}`)).commentCount).toBe(1);
@@ -153,6 +172,8 @@ it("an account's posts are listed in pages", async () => {
 	const ann = await signUp("Ann");
 	const texts = Array.from({ length: 9 }, (_, i) => `post ${i}`);
 	for (const text of texts) await ann.post(text);
-	expect((await all<PostView>(ann, `/v1/accounts/${ann.id}/posts?limit=4`)).map((post) => post.text)).toEqual(texts.toReversed());
+	expect((await all<PostView>(ann, `/v1/accounts/${ann.id}/posts?limit=4`)).map((post) => post.text)).toEqual(
+		texts.toReversed(),
+	);
 	expect((await ann.account()).postCount).toBe(9);
 });

@@ -5,12 +5,15 @@ import { encodeId, type Id, logicalShardOf, timeOf } from "../src/store/ids.ts";
 import { call, type Person, signUp, signUpMany } from "./api.ts";
 import { env } from "./env.ts";
 
-const together = <T>(count: number, run: (i: number) => Promise<T>) => Promise.all(Array.from({ length: count }, (_, i) => run(i)));
+const together = <T>(count: number, run: (i: number) => Promise<T>) =>
+	Promise.all(Array.from({ length: count }, (_, i) => run(i)));
 
 /** Gives someone friends in bulk: accounts that exist only as rows. */
 async function giveFriends(person: Person, count: number): Promise<void> {
 	const id = person.id as Id;
-	const made = Array.from({ length: count }, (_, i) => encodeId({ time: timeOf(id) + 1 + Math.floor(i / 4096), shard: logicalShardOf(id), tail: i % 4096 }));
+	const made = Array.from({ length: count }, (_, i) =>
+		encodeId({ time: timeOf(id) + 1 + Math.floor(i / 4096), shard: logicalShardOf(id), tail: i % 4096 }),
+	);
 	const answer = await call("POST", "/ops/import", {
 		headers: { "x-operator-secret": env.OPERATOR_SECRET },
 		body: { friendships: made.map((other) => [id, other, 1_700_000_000_000]) },
@@ -23,10 +26,24 @@ describe("friendships", () => {
 	it("two who accept each other's requests at once, several times over, become friends once", async () => {
 		for (let round = 0; round < 5; round++) {
 			const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
-			await Promise.all([ann.call("POST", "/v1/friend-requests", { accountId: ben.id }), ben.call("POST", "/v1/friend-requests", { accountId: ann.id })]);
-			await together(6, (i) => (i % 2 ? ann.call("POST", `/v1/friend-requests/${ben.id}/accept`) : ben.call("POST", `/v1/friend-requests/${ann.id}/accept`)));
-			for (const [who, other] of [[ann, ben], [ben, ann]] as const) {
-				expect((await who.account(other.id)).relation).toMatchObject({ friend: true, requested: false, requestedBy: false });
+			await Promise.all([
+				ann.call("POST", "/v1/friend-requests", { accountId: ben.id }),
+				ben.call("POST", "/v1/friend-requests", { accountId: ann.id }),
+			]);
+			await together(6, (i) =>
+				i % 2
+					? ann.call("POST", `/v1/friend-requests/${ben.id}/accept`)
+					: ben.call("POST", `/v1/friend-requests/${ann.id}/accept`),
+			);
+			for (const [who, other] of [
+				[ann, ben],
+				[ben, ann],
+			] as const) {
+				expect((await who.account(other.id)).relation).toMatchObject({
+					friend: true,
+					requested: false,
+					requestedBy: false,
+				});
 				expect((await who.account()).friendCount).toBe(1);
 			}
 		}
@@ -59,13 +76,20 @@ describe("friendships", () => {
 		await giveFriends(full, FRIEND_LIMIT - 2);
 		const others = await signUpMany(6, "Other");
 		for (const other of others) {
-			await (accepts ? other.ok("POST", "/v1/friend-requests", { accountId: full.id }) : full.ok("POST", "/v1/friend-requests", { accountId: other.id }));
+			await (accepts
+				? other.ok("POST", "/v1/friend-requests", { accountId: full.id })
+				: full.ok("POST", "/v1/friend-requests", { accountId: other.id }));
 		}
 		const answers = await Promise.all(
-			others.map((other) => (accepts ? full.call("POST", `/v1/friend-requests/${other.id}/accept`) : other.call("POST", `/v1/friend-requests/${full.id}/accept`))),
+			others.map((other) =>
+				accepts
+					? full.call("POST", `/v1/friend-requests/${other.id}/accept`)
+					: other.call("POST", `/v1/friend-requests/${full.id}/accept`),
+			),
 		);
 		expect(answers.filter((answer) => answer.status === 200)).toHaveLength(2);
-		for (const answer of answers) if (answer.status !== 200) expect(answer).toMatchObject({ status: 409, body: { code: "friend_limit_reached" } });
+		for (const answer of answers)
+			if (answer.status !== 200) expect(answer).toMatchObject({ status: 409, body: { code: "friend_limit_reached" } });
 		expect((await full.account()).friendCount).toBe(FRIEND_LIMIT);
 		for (const [i, other] of others.entries()) {
 			const friend = answers[i]?.status === 200;
@@ -74,9 +98,14 @@ describe("friendships", () => {
 			expect((await other.account()).friendCount).toBe(friend ? 1 : 0);
 		}
 		// A place that is given back can be taken again.
-		const [friend, waiting] = [others.find((_, i) => answers[i]?.status === 200), others.find((_, i) => answers[i]?.status !== 200)];
+		const [friend, waiting] = [
+			others.find((_, i) => answers[i]?.status === 200),
+			others.find((_, i) => answers[i]?.status !== 200),
+		];
 		await full.ok("DELETE", `/v1/friends/${friend?.id}`);
-		const again = accepts ? full.call("POST", `/v1/friend-requests/${waiting?.id}/accept`) : waiting?.call("POST", `/v1/friend-requests/${full.id}/accept`);
+		const again = accepts
+			? full.call("POST", `/v1/friend-requests/${waiting?.id}/accept`)
+			: waiting?.call("POST", `/v1/friend-requests/${full.id}/accept`);
 		expect((await again)?.status).toBe(200);
 		expect((await full.account()).friendCount).toBe(FRIEND_LIMIT);
 	});
@@ -85,12 +114,16 @@ describe("friendships", () => {
 it("two identical requests with one idempotency key make one post, and both get it", async () => {
 	const ann = await signUp("Ann");
 	for (let round = 0; round < 10; round++) {
-		const answers = await together(4, () => ann.call<PostView>("POST", "/v1/posts", { text: `round ${round}` }, { "idempotency-key": `r${round}` }));
+		const answers = await together(4, () =>
+			ann.call<PostView>("POST", "/v1/posts", { text: `round ${round}` }, { "idempotency-key": `r${round}` }),
+		);
 		expect(answers.map((answer) => answer.status)).toEqual([201, 201, 201, 201]);
 		for (const answer of answers) expect(answer.body).toEqual(answers[0]?.body);
 	}
 	expect((await ann.account()).postCount).toBe(10);
-	expect((await ann.wholeFeed()).map((post) => post.text)).toEqual(Array.from({ length: 10 }, (_, i) => `round ${9 - i}`));
+	expect((await ann.wholeFeed()).map((post) => post.text)).toEqual(
+		Array.from({ length: 10 }, (_, i) => `round ${9 - i}`),
+	);
 });
 
 it("likes and unlikes that race leave an exact count", async () => {
@@ -111,17 +144,27 @@ it("comments that race with the post's deletion leave nothing behind", async () 
 	const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
 	await ann.befriend(ben);
 	const post = await ann.post("short-lived");
-	const answers = await together(8, (i) => (i === 4 ? ann.call("DELETE", `/v1/posts/${post.id}`) : ben.call("POST", `/v1/posts/${post.id}/comments`, { text: `${i}` })));
+	const answers = await together(8, (i) =>
+		i === 4
+			? ann.call("DELETE", `/v1/posts/${post.id}`)
+			: ben.call("POST", `/v1/posts/${post.id}/comments`, { text: `${i}` }),
+	);
 	for (const answer of answers) expect([201, 204, 404]).toContain(answer.status);
-	for (const { status, body } of answers) if (status === 201) expect((await ben.call("GET", `/v1/posts/${body["id"]}`)).status).toBe(404);
+	for (const { status, body } of answers)
+		if (status === 201) expect((await ben.call("GET", `/v1/posts/${body.id}`)).status).toBe(404);
 });
 
 it("posts written at once are all there, once, in one order for everybody", async () => {
 	const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
 	await ann.befriend(ben);
 	const posts = await together(30, (i) => (i % 2 ? ann : ben).post(`${i}`));
-	const expected = posts.map((post) => post.id).sort().reverse();
+	const expected = posts
+		.map((post) => post.id)
+		.sort()
+		.reverse();
 	for (const who of [ann, ben]) {
-		await expect.poll(async () => (await who.wholeFeed(7)).map((post) => post.id), { timeout: 15_000 }).toEqual(expected);
+		await expect
+			.poll(async () => (await who.wholeFeed(7)).map((post) => post.id), { timeout: 15_000 })
+			.toEqual(expected);
 	}
 });

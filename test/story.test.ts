@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { eventually, signUp, type List } from "./api.ts";
 import type { AuthorView } from "../src/accounts/account.ts";
 import type { PostView } from "../src/posts/post.ts";
+import { eventually, type List, signUp } from "./api.ts";
 
 it("a story posted by one person reaches the feeds of her friends, is liked, answered, edited and deleted", async () => {
 	const [ann, ben, cho] = await Promise.all([signUp("Ann"), signUp("Ben"), signUp("Cho")]);
@@ -14,9 +14,15 @@ it("a story posted by one person reaches the feeds of her friends, is liked, ans
 	expect((await cho.feed()).items).toEqual([]);
 
 	const story = await ann.post("안녕하세요, 서울!", { link: "https://example.com/seoul" });
-	expect(story).toMatchObject({ author: { id: ann.id }, audience: "friends", link: "https://example.com/seoul", media: [], likeCount: 0 });
+	expect(story).toMatchObject({
+		author: { id: ann.id },
+		audience: "friends",
+		link: "https://example.com/seoul",
+		media: [],
+		likeCount: 0,
+	});
 	const notice = await ann.post("for everyone", { audience: "public" });
-	expect((await ann.texts())).toEqual(["for everyone", "안녕하세요, 서울!"]);
+	expect(await ann.texts()).toEqual(["for everyone", "안녕하세요, 서울!"]);
 
 	await eventually(async () => expect(await ben.texts()).toEqual(["for everyone", "안녕하세요, 서울!"]));
 	await eventually(async () => expect(await cho.texts()).toEqual(["for everyone"]));
@@ -26,7 +32,9 @@ it("a story posted by one person reaches the feeds of her friends, is liked, ans
 	expect(comment).toMatchObject({ parentId: story.id, author: { id: ben.id } });
 	const seen = (await ann.feed()).items.find((post) => post.id === story.id);
 	expect(seen).toMatchObject({ likeCount: 1, commentCount: 1, viewer: { liked: false } });
-	expect((await ann.ok<List<PostView>>("GET", `/v1/posts/${story.id}/comments`)).items).toMatchObject([{ id: comment.id, text: "환영해요" }]);
+	expect((await ann.ok<List<PostView>>("GET", `/v1/posts/${story.id}/comments`)).items).toMatchObject([
+		{ id: comment.id, text: "환영해요" },
+	]);
 	expect((await ann.ok<List<AuthorView>>("GET", `/v1/posts/${story.id}/likes`)).items).toMatchObject([{ id: ben.id }]);
 
 	const edited = await ann.ok<PostView>("PATCH", `/v1/posts/${story.id}`, { text: "안녕, 서울!" });

@@ -32,7 +32,10 @@ class Model {
 		for (const each of shown) this.add(each);
 	}
 	above(floor: Id | null): Id[] {
-		return [...this.present.keys()].filter((id) => floor === null || id > floor).sort().reverse();
+		return [...this.present.keys()]
+			.filter((id) => floor === null || id > floor)
+			.sort()
+			.reverse();
 	}
 }
 
@@ -60,11 +63,19 @@ type Command =
 
 const number = fc.integer({ min: 0, max: 80 });
 const command: fc.Arbitrary<Command> = fc.oneof(
-	{ weight: 5, arbitrary: fc.record({ do: fc.constant("deliver" as const), posts: fc.array(number, { maxLength: 6 }) }) },
+	{
+		weight: 5,
+		arbitrary: fc.record({ do: fc.constant("deliver" as const), posts: fc.array(number, { maxLength: 6 }) }),
+	},
 	{ weight: 2, arbitrary: fc.record({ do: fc.constant("delete" as const), post: number }) },
 	{
 		weight: 1,
-		arbitrary: fc.record({ do: fc.constant("sync" as const), author: fc.nat({ max: 2 }), newest: fc.nat({ max: 8 }), complete: fc.boolean() }),
+		arbitrary: fc.record({
+			do: fc.constant("sync" as const),
+			author: fc.nat({ max: 2 }),
+			newest: fc.nat({ max: 8 }),
+			complete: fc.boolean(),
+		}),
 	},
 	{ weight: 1, arbitrary: fc.record({ do: fc.constant("wake" as const) }) },
 );
@@ -80,7 +91,10 @@ function run(log: TimelineLog, model: Model, given: Command): Effects | undefine
 			return log.apply([{ kind: "remove", postId: post(given.post), cause: "deleted" }]);
 		case "sync": {
 			const numbers = Array.from({ length: 80 }, (_, i) => 80 - i).filter((n) => authorOf(n) === author(given.author));
-			const shown = numbers.map(entry).filter((each) => !model.deleted.has(each.postId)).slice(0, given.newest);
+			const shown = numbers
+				.map(entry)
+				.filter((each) => !model.deleted.has(each.postId))
+				.slice(0, given.newest);
 			model.sync(author(given.author), shown, given.complete || shown.length === 0);
 			return log.syncAuthor(author(given.author), shown, given.complete || shown.length === 0);
 		}

@@ -14,5 +14,5 @@ export type ChunkMessage = z.infer<typeof chunkMessageSchema>;
 
 /** Seconds until a message comes again: doubles from five to an hour, with up to a tenth of chance. */
 export function retryDelay(attempts: number, random: number): number {
-	return Math.min(3600, Math.round(5 * 2 ** Math.min(attempts - 1, 10) * (1 + random / 10)));
+	return Math.min(3600, Math.ceil(5 * 2 ** Math.min(attempts - 1, 10) * (1 + random / 10)));
 }
