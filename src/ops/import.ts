@@ -1,11 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { hashPassword } from "better-auth/crypto";
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { createRouter, idSchema, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { rankOf } from "../posts/audience.ts";
 import { audienceSchema, textSchema } from "../posts/post.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
-import { regionSchema } from "../store/shard-map.ts";
+import type { ShardMap } from "../store/shard-map.ts";
 import type { ShardDatabase, Shards } from "../store/shards.ts";
 import type { Timelines } from "../timeline/client.ts";
 
@@ -20,9 +20,15 @@ const accountRow = z.strictObject({
 	email: z.email(),
 	displayName: z.string().min(1).max(80),
 	bio: z.string().max(500),
-	region: regionSchema,
 });
-const postRow = z.strictObject({ id: idSchema, authorId: idSchema, text: textSchema, audience: audienceSchema });
+/** An id that is given must carry the shard that one minted here would carry. */
+const HOME = "the id must carry the shard of what it belongs to";
+const postRow = z
+	.strictObject({ id: idSchema, authorId: idSchema, text: textSchema, audience: audienceSchema })
+	.refine(({ id, authorId }) => logicalShardOf(id) === logicalShardOf(authorId), { path: ["id"], message: HOME });
+const commentRow = z
+	.strictObject({ id: idSchema, authorId: idSchema, parentId: idSchema, text: textSchema })
+	.refine(({ id, parentId }) => logicalShardOf(id) === logicalShardOf(parentId), { path: ["id"], message: HOME });
 const tieRow = z.tuple([idSchema, idSchema, z.int().positive()]);
 
 const importSchema = z.strictObject({
@@ -39,10 +45,11 @@ const importSchema = z.strictObject({
 		.default([])
 		.openapi({ description: "[follower, followed, since in Unix milliseconds]" }),
 	posts: z.array(postRow).max(MOST).default([]),
+	comments: z.array(commentRow).max(MOST).default([]),
 	likes: z.array(tieRow).max(MOST).default([]).openapi({ description: "[post, account, at in Unix milliseconds]" }),
 	rebuild: z
 		.array(idSchema)
-		.max(MOST)
+		.max(1000)
 		.default([])
 		.openapi({ description: "accounts whose timelines to build anew at their next read" }),
 });
@@ -64,8 +71,9 @@ const importRoute = createRoute({
 				friendships: z.int(),
 				follows: z.int(),
 				posts: z.int(),
+				comments: z.int(),
 				likes: z.int(),
-				rebuilt: z.int(),
+				rebuild: z.int(),
 			}),
 			"How many were new",
 		),
@@ -76,6 +84,7 @@ const importRoute = createRoute({
 export interface ImportServices {
 	identity: D1Database;
 	shards: Shards;
+	map: ShardMap;
 	timelines: Timelines;
 	minter: IdMinter;
 	now: () => number;
@@ -88,8 +97,9 @@ export function importRoutes(services: ImportServices) {
 			accounts: await importAccounts(services, body.accounts, body.password),
 			...(await importTies(services.shards, body.friendships, body.follows)),
 			posts: await importPosts(services.shards, body.posts),
+			comments: await importComments(services.shards, body.comments),
 			likes: await importLikes(services.shards, body.likes),
-			rebuilt: body.rebuild.length,
+			rebuild: body.rebuild.length,
 		};
 		await Promise.all(body.rebuild.map((owner) => services.timelines.of(owner).drop()));
 		return c.json(counts, 200);
@@ -98,10 +108,9 @@ export function importRoutes(services: ImportServices) {
 
 type AccountRow = z.infer<typeof accountRow>;
 type TieRow = z.infer<typeof tieRow>;
-type PostRow = z.infer<typeof postRow>;
 
 async function importAccounts(
-	{ identity, shards, minter, now }: ImportServices,
+	{ identity, shards, map, minter, now }: ImportServices,
 	accounts: readonly AccountRow[],
 	password: string | undefined,
 ): Promise<number> {
@@ -110,39 +119,42 @@ async function importAccounts(
 	const hash = password === undefined ? null : await hashPassword(password);
 	const at = new Date(now()).toISOString();
 	const rows = JSON.stringify(
-		accounts.map((account) => [
-			account.id,
-			account.displayName,
-			account.email,
-			account.username,
-			account.region,
-			minter.mint(logicalShardOf(account.id)),
-		]),
+		accounts.map(({ id, displayName, email, username }) => {
+			return [id, displayName, email, username.toLowerCase(), map.regionOf(id), minter.mint(logicalShardOf(id))];
+		}),
 	);
-	await identity.batch([
+	const known = "SELECT id FROM user WHERE id IN (SELECT value->>0 FROM json_each(?1))";
+	const [, , found] = await identity.batch<{ id: Id }>([
 		identity
 			.prepare(
 				`INSERT INTO user (id, name, email, emailVerified, username, region, createdAt, updatedAt)
-				SELECT value->>0, value->>1, value->>2, 1, value->>3, value->>4, ?2, ?2 FROM json_each(?1) WHERE true ON CONFLICT DO NOTHING`,
+				SELECT value->>0, value->>1, value->>2, 1, value->>3, value->>4, ?2, ?2 FROM json_each(?1) WHERE true
+				ON CONFLICT DO NOTHING`,
 			)
 			.bind(rows, at),
 		identity
 			.prepare(
 				`INSERT INTO account (id, accountId, providerId, userId, password, createdAt, updatedAt)
 				SELECT value->>5, value->>0, 'credential', value->>0, ?3, ?2, ?2 FROM json_each(?1)
-				WHERE ?3 IS NOT NULL AND EXISTS (SELECT 1 FROM user WHERE id = value->>0)
+				WHERE ?3 IS NOT NULL AND value->>0 IN (${known})
 					AND NOT EXISTS (SELECT 1 FROM account WHERE userId = value->>0)`,
 			)
 			.bind(rows, at, hash),
+		identity.prepare(known).bind(rows),
 	]);
+	// A row whose address or username belongs to another account was left out, and gets no profile either.
+	const ids = new Set(found?.results.map(({ id }) => id));
 	return insert(
 		shards,
-		accounts.map(({ id, username, displayName, bio, region }) => ({
-			on: id,
-			row: [id, username, displayName, bio, region],
-		})),
+		accounts
+			.filter(({ id }) => ids.has(id))
+			.map(({ id, username, displayName, bio }) => ({
+				on: id,
+				row: [id, username.toLowerCase(), displayName, bio, map.regionOf(id)],
+			})),
 		(rows) => sql`INSERT INTO profiles (id, username, display_name, bio, region)
-			SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(${rows}) WHERE true ON CONFLICT DO NOTHING RETURNING 1`,
+			SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(${rows}) WHERE true
+			ON CONFLICT DO NOTHING RETURNING 1`,
 	);
 }
 
@@ -169,12 +181,25 @@ async function importTies(shards: Shards, friendships: readonly TieRow[], follow
 	return { friendships: friends / 2, follows: following };
 }
 
-async function importPosts(shards: Shards, posts: readonly PostRow[]): Promise<number> {
+async function importPosts(shards: Shards, posts: readonly z.infer<typeof postRow>[]): Promise<number> {
 	return insert(
 		shards,
 		posts.map(({ id, authorId, text, audience }) => ({ on: id, row: [id, authorId, text, rankOf(audience)] })),
 		(rows) => sql`INSERT INTO posts (id, author_id, text, audience)
-			SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(${rows}) WHERE true ON CONFLICT DO NOTHING RETURNING 1`,
+			SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(${rows}) WHERE true
+			ON CONFLICT DO NOTHING RETURNING 1`,
+	);
+}
+
+/** Comments on posts, not on other comments. */
+async function importComments(shards: Shards, comments: readonly z.infer<typeof commentRow>[]): Promise<number> {
+	return insert(
+		shards,
+		comments.map(({ id, authorId, parentId, text }) => ({ on: id, row: [id, authorId, parentId, text] })),
+		(rows) => sql`INSERT INTO posts (id, author_id, parent_id, root_id, text, audience)
+			SELECT value->>0, value->>1, parent.id, parent.id, value->>3, parent.audience
+			FROM json_each(${rows}) JOIN posts AS parent ON parent.id = value->>2 AND parent.parent_id IS NULL WHERE true
+			ON CONFLICT DO NOTHING RETURNING 1`,
 	);
 }
 
@@ -188,21 +213,33 @@ async function importLikes(shards: Shards, likes: readonly TieRow[]): Promise<nu
 	);
 }
 
-/** One statement a shard: the rows travel as one JSON value. @returns how many were written. */
+/** Characters of one bound value: D1 takes 2 MB, and a character is at most 3 bytes. */
+const VALUE = 600_000;
+
+/** The rows travel as JSON values, one statement each. @returns how many were written. */
 async function insert(
 	shards: Shards,
 	rows: readonly { on: Id; row: unknown[] }[],
-	statement: (rows: string) => ReturnType<typeof sql>,
+	statement: (rows: string) => SQL,
 ): Promise<number> {
-	const groups = new Map<ShardDatabase, unknown[][]>();
+	const groups = new Map<ShardDatabase, string[][]>();
+	const sizes = new Map<ShardDatabase, number>();
 	for (const { on, row } of rows) {
 		const database = shards.of(on);
-		const group = groups.get(database);
-		if (group) group.push(row);
-		else groups.set(database, [row]);
+		const text = JSON.stringify(row);
+		const size = (sizes.get(database) ?? VALUE) + text.length + 1;
+		const parts = groups.get(database) ?? [];
+		if (size > VALUE) parts.push([]);
+		parts.at(-1)?.push(text);
+		sizes.set(database, size > VALUE ? text.length : size);
+		groups.set(database, parts);
 	}
 	const written = await Promise.all(
-		[...groups].map(([database, group]) => database.all(statement(JSON.stringify(group)))),
+		[...groups].map(async ([database, parts]) => {
+			let count = 0;
+			for (const part of parts) count += (await database.all(statement(`[${part.join(",")}]`))).length;
+			return count;
+		}),
 	);
-	return written.flat().length;
+	return written.reduce((sum, count) => sum + count, 0);
 }
