@@ -27,7 +27,11 @@ export class Client {
 	}
 
 	/** @throws Failure when the answer is not a success. */
-	async call<T = Record<string, unknown>>(method: string, path: string, { token, body, headers }: CallOptions = {}): Promise<T> {
+	async call<T = Record<string, unknown>>(
+		method: string,
+		path: string,
+		{ token, body, headers }: CallOptions = {},
+	): Promise<T> {
 		const response = await fetch(`${this.#url}${path}`, {
 			method,
 			headers: {
@@ -44,7 +48,9 @@ export class Client {
 
 	/** Signs in by username. @returns an access token, good for 15 minutes. */
 	async signIn(username: string, password: string): Promise<string> {
-		const { token } = await this.call<{ token: string }>("POST", "/auth/sign-in/username", { body: { username, password } });
+		const { token } = await this.call<{ token: string }>("POST", "/auth/sign-in/username", {
+			body: { username, password },
+		});
 		return (await this.call<{ token: string }>("GET", "/auth/token", { token })).token;
 	}
 }

@@ -44,26 +44,36 @@ process.exit(failed ? 1 : 0);
 
 async function mainJob(): Promise<void> {
 	console.log(`The main job at ${values.url}\n`);
-	const [ann, ben, cho] = await step("sign up Ann, Ben and Cho", () => Promise.all([signUp("Ann"), signUp("Ben"), signUp("Cho")]));
-	await step("Ann asks Ben and Cho to be friends, both accept", () => Promise.all([befriend(ann, ben), befriend(ann, cho)]));
+	const [ann, ben, cho] = await step("sign up Ann, Ben and Cho", () =>
+		Promise.all([signUp("Ann"), signUp("Ben"), signUp("Cho")]),
+	);
+	await step("Ann asks Ben and Cho to be friends, both accept", () =>
+		Promise.all([befriend(ann, ben), befriend(ann, cho)]),
+	);
 	await step("all read their empty feeds", async () => {
-		for (const person of [ann, ben, cho]) expect((await feed(person)).items.length === 0, `${person.name}'s feed is empty`);
+		for (const person of [ann, ben, cho])
+			expect((await feed(person)).items.length === 0, `${person.name}'s feed is empty`);
 	});
 
 	const posted = performance.now();
-	const post = await step("Ann posts a story", () => as<Post>(ann, "POST", "/v1/posts", { text: "첫눈이 왔어요! ❄️", link: "https://example.com/snow" }));
+	const post = await step("Ann posts a story", () =>
+		as<Post>(ann, "POST", "/v1/posts", { text: "첫눈이 왔어요! ❄️", link: "https://example.com/snow" }),
+	);
 	await step("it is in Ann's own feed", async () => {
 		expect((await feed(ann)).items[0]?.id === post.id, "her own post is on top");
 	});
 	await step("fan-out complete: it is in both friends' feeds", async () => {
-		for (const person of [ben, cho]) await until(`${person.name} sees the post`, async () => (await feed(person)).items[0]?.id === post.id);
+		for (const person of [ben, cho])
+			await until(`${person.name} sees the post`, async () => (await feed(person)).items[0]?.id === post.id);
 	});
 	console.log(`    from POST to the last friend's feed: ${(performance.now() - posted).toFixed(0)} ms`);
 
 	await step("Ben likes it", async () => {
 		expect((await as<{ likeCount: number }>(ben, "PUT", `/v1/posts/${post.id}/like`)).likeCount === 1, "one like");
 	});
-	const comment = await step("Cho comments", () => as<Post>(cho, "POST", `/v1/posts/${post.id}/comments`, { text: "부럽다 ☕" }));
+	const comment = await step("Cho comments", () =>
+		as<Post>(cho, "POST", `/v1/posts/${post.id}/comments`, { text: "부럽다 ☕" }),
+	);
 	await step("Ann sees the like and the comment", async () => {
 		const seen = (await feed(ann)).items[0];
 		expect(seen?.likeCount === 1 && seen.commentCount === 1, "both are counted");
@@ -73,11 +83,15 @@ async function mainJob(): Promise<void> {
 	await step("Ann edits the story, Ben reads it", async () => {
 		await as(ann, "PATCH", `/v1/posts/${post.id}`, { text: "첫눈이 왔어요! 서울은 온통 하얗네요." });
 		const seen = (await feed(ben)).items[0];
-		expect(seen?.text === "첫눈이 왔어요! 서울은 온통 하얗네요." && seen.editedAt !== null && seen.viewer.liked, "edited, and still liked");
+		expect(
+			seen?.text === "첫눈이 왔어요! 서울은 온통 하얗네요." && seen.editedAt !== null && seen.viewer.liked,
+			"edited, and still liked",
+		);
 	});
 	await step("Ann deletes it: nobody reads it any more", async () => {
 		await as(ann, "DELETE", `/v1/posts/${post.id}`);
-		for (const person of [ann, ben, cho]) expect((await feed(person)).items.length === 0, `${person.name}'s feed is empty again`);
+		for (const person of [ann, ben, cho])
+			expect((await feed(person)).items.length === 0, `${person.name}'s feed is empty again`);
 		for (const path of [`/v1/posts/${post.id}`, `/v1/posts/${comment.id}`]) {
 			const status = await as(ben, "GET", path).then(
 				() => 200,
@@ -91,7 +105,9 @@ async function mainJob(): Promise<void> {
 async function signUp(name: string): Promise<Person> {
 	const username = `${name.toLowerCase()}_${run}`;
 	const body = { email: `${username}@example.com`, password: `password of ${username}`, name, username };
-	const { token, user } = await client.call<{ token: string; user: { id: string } }>("POST", "/auth/sign-up/email", { body });
+	const { token, user } = await client.call<{ token: string; user: { id: string } }>("POST", "/auth/sign-up/email", {
+		body,
+	});
 	const access = await client.call<{ token: string }>("GET", "/auth/token", { token });
 	return { name, id: user.id, token: access.token };
 }

@@ -61,9 +61,17 @@ export function makeNetwork(options: NetworkOptions): Network {
 	};
 	const graph = options.graph ?? makeGraph(teller, accounts.length);
 	const friendships = graph.map(([a, b]): Tie => [id(a), id(b), at()]);
-	const follows = options.graph ? [] : makeFollows(teller, accounts.length, graph).map(([a, b]): Tie => [id(a), id(b), at()]);
+	const follows = options.graph
+		? []
+		: makeFollows(teller, accounts.length, graph).map(([a, b]): Tie => [id(a), id(b), at()]);
 	const posts = makePosts(teller, accounts, options);
-	return { accounts, friendships, follows, posts, ...makeReactions(teller, accounts, friendships, posts, options.until) };
+	return {
+		accounts,
+		friendships,
+		follows,
+		posts,
+		...makeReactions(teller, accounts, friendships, posts, options.until),
+	};
 }
 
 /** Whose posts belong into each account's feed, and how much of them: the definition, word for word. */
@@ -142,7 +150,11 @@ function makePosts(teller: Teller, accounts: readonly Account[], { posts, until 
 		if (!author) throw new RangeError("no accounts to write posts");
 		let id: Id;
 		do {
-			id = encodeId({ time: until - 1 - teller.int(30 * DAY), shard: logicalShardOf(author.id), tail: teller.int(4096) });
+			id = encodeId({
+				time: until - 1 - teller.int(30 * DAY),
+				shard: logicalShardOf(author.id),
+				tail: teller.int(4096),
+			});
 		} while (taken.has(id));
 		taken.add(id);
 		const chance = teller.fraction();
@@ -152,7 +164,13 @@ function makePosts(teller: Teller, accounts: readonly Account[], { posts, until 
 }
 
 /** Friends of the author like and answer some of the newest posts. */
-function makeReactions(teller: Teller, accounts: readonly Account[], friendships: readonly Tie[], posts: readonly Post[], until: number) {
+function makeReactions(
+	teller: Teller,
+	accounts: readonly Account[],
+	friendships: readonly Tie[],
+	posts: readonly Post[],
+	until: number,
+) {
 	const languages = new Map(accounts.map(({ id, language }) => [id, language]));
 	const friends = new Map<Id, Id[]>(accounts.map(({ id }) => [id, []]));
 	for (const [a, b] of friendships) {

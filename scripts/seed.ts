@@ -40,9 +40,11 @@ if (Number.isNaN(until)) fail("--until must be a date");
 const client = new Client(values.url);
 const start = performance.now();
 const network = makeNetwork({ seed, accounts, posts, graph: graph?.edges, until, first: values.first });
-say(`made ${accounts} accounts, ${network.friendships.length} friendships, ${network.follows.length} follows, ${posts} posts`);
+say(
+	`made ${accounts} accounts, ${network.friendships.length} friendships, ${network.follows.length} follows, ${posts} posts`,
+);
 await load(client, network);
-say("done: every account has the password " + SEED_PASSWORD);
+say(`done: every account has the password ${SEED_PASSWORD}`);
 const sample = whole("verify", values.verify);
 if (sample > 0) await verify(client, network, sample);
 
@@ -51,7 +53,10 @@ async function load(client: Client, network: Network): Promise<void> {
 	const send = async (kind: string, rows: readonly unknown[], size: number, more: Record<string, unknown> = {}) => {
 		let made = 0;
 		for (let at = 0; at < rows.length; at += size) {
-			const answer = await client.call<Record<string, number>>("POST", "/ops/import", { headers, body: { ...more, [kind]: rows.slice(at, at + size) } });
+			const answer = await client.call<Record<string, number>>("POST", "/ops/import", {
+				headers,
+				body: { ...more, [kind]: rows.slice(at, at + size) },
+			});
 			made += answer[kind] ?? 0;
 			say(`${kind}: ${Math.min(at + size, rows.length)} of ${rows.length}, ${made} new`);
 		}
@@ -65,7 +70,12 @@ async function load(client: Client, network: Network): Promise<void> {
 	await send("comments", network.comments, 2500);
 	await send("likes", network.likes, 5000);
 	// Only who was there before can have a timeline that is older than the posts.
-	if (made < rows.length) await send("rebuild", rows.map((account) => account.id), 1000);
+	if (made < rows.length)
+		await send(
+			"rebuild",
+			rows.map((account) => account.id),
+			1000,
+		);
 }
 
 interface FeedPage {
@@ -95,10 +105,14 @@ async function verify(client: Client, network: Network, sample: number): Promise
 		const at = wanted.findIndex((post, n) => post !== found[n]);
 		if (at >= 0 || found.length !== wanted.length) {
 			wrong++;
-			say(`${account.username}: ${found.length} posts, ${wanted.length} expected; first difference at ${at < 0 ? wanted.length : at}`);
+			say(
+				`${account.username}: ${found.length} posts, ${wanted.length} expected; first difference at ${at < 0 ? wanted.length : at}`,
+			);
 		}
 	}
-	say(`verified ${chosen.length} feeds with ${read} posts (longest ${chosen[0]?.expected.length ?? 0}): ${wrong} differ`);
+	say(
+		`verified ${chosen.length} feeds with ${read} posts (longest ${chosen[0]?.expected.length ?? 0}): ${wrong} differ`,
+	);
 	if (wrong > 0) process.exitCode = 1;
 }
 
@@ -110,7 +124,9 @@ function readGraph(file: string): { nodes: number; edges: [number, number][] } {
 		.map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
 	const numbers = [...new Set(pairs.flat())].sort((a, b) => a - b);
 	const place = new Map(numbers.map((number, n) => [number, n]));
-	const edges = pairs.map(([a, b]): [number, number] => [place.get(a) ?? 0, place.get(b) ?? 0]).filter(([a, b]) => a !== b);
+	const edges = pairs
+		.map(([a, b]): [number, number] => [place.get(a) ?? 0, place.get(b) ?? 0])
+		.filter(([a, b]) => a !== b);
 	return { nodes: numbers.length, edges };
 }
 

@@ -29,10 +29,14 @@ await requireFreePort();
 makeSecrets();
 mkdirSync(state, { recursive: true });
 console.log("Edgefeed: preparing the databases…");
-for (const database of DATABASES) await wrangler("d1", "migrations", "apply", database, "--local", "--persist-to", state);
+for (const database of DATABASES)
+	await wrangler("d1", "migrations", "apply", database, "--local", "--persist-to", state);
 
 console.log("Edgefeed: starting…");
-const server = run(["dev", "--port", String(port), "--persist-to", state, "--log-level", "warn", "--show-interactive-dev-session=false"], "inherit");
+const server = run(
+	["dev", "--port", String(port), "--persist-to", state, "--log-level", "warn", "--show-interactive-dev-session=false"],
+	"inherit",
+);
 server.on("exit", (code) => stop(code ?? 1));
 await ready();
 if (!existsSync(seeded)) {
@@ -58,7 +62,9 @@ setInterval(() => void fetch(`${url}/cdn-cgi/local/scheduled`).catch(() => undef
 function makeSecrets(): void {
 	if (existsSync(DEV_VARS)) return;
 	const secret = () => randomBytes(32).toString("hex");
-	writeFileSync(DEV_VARS, `AUTH_SECRET="${secret()}"\nOPERATOR_SECRET="${secret()}"\nAUTH_RATE_LIMIT="off"\n`, { mode: 0o600 });
+	writeFileSync(DEV_VARS, `AUTH_SECRET="${secret()}"\nOPERATOR_SECRET="${secret()}"\nAUTH_RATE_LIMIT="off"\n`, {
+		mode: 0o600,
+	});
 }
 
 async function requireFreePort(): Promise<void> {

@@ -99,7 +99,10 @@ export class Teller {
 
 	/** A name to show, and one of Latin letters for the username. */
 	person(language: Language): { displayName: string; latin: string } {
-		const latin = this.#chance.person.firstName().toLowerCase().replace(/[^a-z]/g, "");
+		const latin = this.#chance.person
+			.firstName()
+			.toLowerCase()
+			.replace(/[^a-z]/g, "");
 		return { displayName: this.#fakers[language].person.fullName(), latin };
 	}
 

@@ -73,8 +73,9 @@ CREATE TABLE posts (
   comment_count INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
--- Covers the deep page: author, newest first, visible to whom.
-CREATE INDEX posts_by_author ON posts (author_id, id DESC, audience) WHERE parent_id IS NULL;
+-- Covers the deep page: author, newest first, visible to whom. parent_id is always NULL in it and still
+-- must stand there: SQLite looks the table up for a column that a query names and the index lacks.
+CREATE INDEX posts_by_author ON posts (author_id, id DESC, audience, parent_id) WHERE parent_id IS NULL;
 CREATE INDEX posts_by_parent ON posts (parent_id, id) WHERE parent_id IS NOT NULL;
 CREATE INDEX posts_by_root ON posts (root_id, id) WHERE root_id IS NOT NULL;
 

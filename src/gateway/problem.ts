@@ -20,7 +20,6 @@ export const PROBLEMS = {
 	account_not_found: [404, "There is no such account"],
 	post_not_found: [404, "There is no such post"],
 	friend_request_not_found: [404, "There is no such friend request"],
-	method_not_allowed: [405, "This method does not exist here"],
 	already_friends: [409, "You are friends already"],
 	friend_limit_reached: [409, "One of you has as many friends as an account can have"],
 	email_taken: [409, "An account with this address exists"],

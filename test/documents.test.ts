@@ -1,0 +1,43 @@
+import { getTableConfig, type SQLiteTable } from "drizzle-orm/sqlite-core";
+import { expect, it } from "vitest";
+import errors from "../docs/errors.md?raw";
+import storage from "../docs/storage.md?raw";
+import { PROBLEMS } from "../src/gateway/problem.ts";
+import * as schema from "../src/store/schema.ts";
+import { env } from "./env.ts";
+
+it("docs/errors.md lists every code with its status, and no other", () => {
+	const listed = [...errors.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, code, status]) => [code, Number(status)]);
+	expect(Object.fromEntries(listed)).toEqual(
+		Object.fromEntries(Object.entries(PROBLEMS).map(([code, [status]]) => [code, status])),
+	);
+});
+
+const tables = Object.values(schema) as SQLiteTable[];
+
+it("the migrations, the schema and docs/storage.md know the same tables and columns", async () => {
+	for (const table of tables) {
+		const { name, columns } = getTableConfig(table);
+		const { results } = await env.SHARD_0.prepare(`SELECT name, "notnull", pk FROM pragma_table_info(?)`)
+			.bind(name)
+			.all<{ name: string; notnull: number }>();
+		expect(
+			results.map((column) => [column.name, column.notnull === 1]),
+			name,
+		).toEqual(columns.map((column) => [column.name, column.notNull]));
+		expect(storage).toContain(`### \`${name}\``);
+		for (const column of columns) expect(storage, `${name}.${column.name}`).toContain(`\`${column.name}\``);
+	}
+	const { results } = await env.SHARD_0.prepare(
+		"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' AND name NOT LIKE 'd1\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+	).all<{ name: string }>();
+	expect(results.map((table) => table.name).sort()).toEqual(tables.map((table) => getTableConfig(table).name).sort());
+});
+
+it("docs/storage.md names every index", async () => {
+	const { results } = await env.SHARD_0.prepare(
+		"SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL",
+	).all<{ name: string }>();
+	expect(results.length).toBeGreaterThan(5);
+	for (const { name } of results) expect(storage).toContain(`\`${name}\``);
+});

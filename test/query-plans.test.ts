@@ -1,0 +1,60 @@
+import { expect, it, vi } from "vitest";
+import type { PostView } from "../src/posts/post.ts";
+import { signUp } from "./api.ts";
+import { env } from "./env.ts";
+
+/** Every statement that the shards are asked while `work` runs. */
+async function statements(work: () => Promise<void>): Promise<Set<string>> {
+	const asked = new Set<string>();
+	const spies = [env.SHARD_0, env.SHARD_1].map((shard) => {
+		const prepare = shard.prepare.bind(shard);
+		return vi.spyOn(shard, "prepare").mockImplementation((query) => {
+			asked.add(query);
+			return prepare(query);
+		});
+	});
+	await work();
+	for (const spy of spies) spy.mockRestore();
+	return asked;
+}
+
+it("no statement that a request makes scans or sorts a table", async () => {
+	const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
+	await ann.befriend(ben);
+	const post = await ann.post("first", { audience: "public" });
+	const asked = await statements(async () => {
+		const second = await ben.post("second");
+		await ann.ok("PUT", `/v1/following/${ben.id}`);
+		await ben.ok("PUT", `/v1/posts/${post.id}/like`);
+		const comment = await ben.ok<PostView>("POST", `/v1/posts/${post.id}/comments`, { text: "hi" });
+		const lists = ["friends", "followers", "following", "posts"].map(
+			(list) => `/v1/accounts/${ben.id}/${list}?limit=1`,
+		);
+		lists.push(
+			`/v1/posts/${post.id}/comments?limit=1`,
+			`/v1/posts/${post.id}/likes?limit=1`,
+			"/v1/friend-requests?limit=1",
+			"/v1/feed?limit=1",
+		);
+		for (const path of lists) {
+			const { next } = await ann.ok<{ next: string | null }>("GET", path);
+			if (next) await ann.ok("GET", `${path}&cursor=${next}`);
+		}
+		await ann.ok("PATCH", `/v1/posts/${post.id}`, { text: "changed", audience: "friends" });
+		await ben.ok("DELETE", `/v1/posts/${comment.id}`);
+		await ben.ok("DELETE", `/v1/posts/${second.id}`);
+		await ann.ok("DELETE", `/v1/friends/${ben.id}`);
+	});
+	expect(asked.size).toBeGreaterThan(20);
+	for (const statement of asked) {
+		const values = Array.from(statement.matchAll(/\?/g), () => null);
+		const { results } = await env.SHARD_0.prepare(`EXPLAIN QUERY PLAN ${statement}`)
+			.bind(...values)
+			.all<{ detail: string }>();
+		for (const { detail } of results) {
+			expect(detail, statement).not.toMatch(/^SCAN (?!CONSTANT|json_each|author VIRTUAL|thread|\(|[0-9])/);
+			// The newest of many authors are sorted, which ends early: see PostStore.
+			if (!statement.includes("AS author")) expect(detail, statement).not.toContain("TEMP B-TREE");
+		}
+	}
+});
