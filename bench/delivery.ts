@@ -51,7 +51,9 @@ async function measure(client: Client, secret: string, group: number, count: num
 	const token = await client.signIn(author.username, PASSWORD);
 	const tokens: string[] = [];
 	for (let at = 0; at < count; at += 8) {
-		tokens.push(...(await Promise.all(friends.slice(at, at + 8).map((friend) => client.signIn(friend.username, PASSWORD)))));
+		tokens.push(
+			...(await Promise.all(friends.slice(at, at + 8).map((friend) => client.signIn(friend.username, PASSWORD)))),
+		);
 	}
 	const feed = (of: string) => client.call<Feed>("GET", "/v1/feed?limit=1", { token: of });
 	const has = async (of: string, id: string) => (await feed(of)).items[0]?.id === id;

@@ -58,6 +58,9 @@ async function load(client: Client, network: Network): Promise<void> {
 				body: { ...more, [kind]: rows.slice(at, at + size) },
 			});
 			made += answer[kind] ?? 0;
+			if (answer.refused) {
+				fail("these usernames belong to other accounts: take another --seed, or the --until of the run that made them");
+			}
 			say(`${kind}: ${Math.min(at + size, rows.length)} of ${rows.length}, ${made} new`);
 		}
 		return made;

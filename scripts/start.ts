@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -41,7 +41,10 @@ server.on("exit", (code) => stop(code ?? 1));
 await ready();
 if (!existsSync(seeded)) {
 	console.log("Edgefeed: loading demo data…");
-	await finished(spawnNode(["scripts/seed.ts", "--url", url, ...DEMO], "inherit"), "loading the demo data");
+	await finished(
+		spawnNode(["scripts/seed.ts", "--url", url, ...DEMO, "--until", demoUntil()], "inherit"),
+		"loading the demo data",
+	);
 	writeFileSync(seeded, new Date().toISOString());
 }
 console.log(`
@@ -57,6 +60,13 @@ Ctrl-C stops it. State is kept in ${state}.
 
 // The local runtime fires no crons: the sweeper is called from here, once a minute as in production.
 setInterval(() => void fetch(`${url}/cdn-cgi/local/scheduled`).catch(() => undefined), 60_000).unref();
+
+/** The day of the demo data: kept, so that a first start that was cut short goes on with the same accounts. */
+function demoUntil(): string {
+	const file = join(state, "demo-until");
+	if (!existsSync(file)) writeFileSync(file, new Date().toISOString().slice(0, 10));
+	return readFileSync(file, "utf8");
+}
 
 /** Secrets of this checkout's own, made once: sessions survive a restart. */
 function makeSecrets(): void {

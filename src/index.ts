@@ -2,16 +2,10 @@ import { createApp } from "./app.ts";
 import type { Env } from "./env.ts";
 import { consume } from "./fanout/consume.ts";
 import { sweep } from "./fanout/sweep.ts";
-import { servicesOf } from "./services.ts";
+import { perEnvironment, servicesOf } from "./services.ts";
 import { TimelineObject } from "./timeline/object.ts";
 
-const apps = new WeakMap<Env, ReturnType<typeof createApp>>();
-
-function appOf(env: Env): ReturnType<typeof createApp> {
-	const app = apps.get(env) ?? createApp(servicesOf(env));
-	apps.set(env, app);
-	return app;
-}
+const appOf = perEnvironment((env) => createApp(servicesOf(env)));
 
 export default {
 	fetch: (request, env, ctx) => appOf(env).fetch(request, env, ctx),

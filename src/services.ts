@@ -19,16 +19,18 @@ import { Timelines } from "./timeline/client.ts";
 
 export type Services = ReturnType<typeof build>;
 
-const built = new WeakMap<Env, Services>();
-
-/** The services of an environment, built once in each isolate. This is the only place that builds any. */
-export function servicesOf(env: Env): Services {
-	const known = built.get(env);
-	if (known) return known;
-	const services = build(env);
-	built.set(env, services);
-	return services;
+/** Makes something of an environment, once in each isolate. */
+export function perEnvironment<T>(make: (env: Env) => T): (env: Env) => T {
+	const made = new WeakMap<Env, T>();
+	return (env) => {
+		const known = made.get(env) ?? make(env);
+		made.set(env, known);
+		return known;
+	};
 }
+
+/** The services of an environment. This is the only place that builds any. */
+export const servicesOf = perEnvironment(build);
 
 function build(env: Env) {
 	const settings = parseSettings(env);
@@ -56,6 +58,7 @@ function build(env: Env) {
 		publicUrl: settings.PUBLIC_URL,
 		map,
 		minter,
+		now,
 		random,
 		ensureProfile: (profile) => accounts.ensure(profile),
 	});
@@ -99,8 +102,9 @@ function build(env: Env) {
 const KEY_COOLDOWN = 5_000;
 
 function tokenRules(identity: Identity, { TOKEN_ISSUER, TOKEN_AUDIENCE }: Settings): TokenRules {
-	// jose keeps the keys in this isolate and knows when to ask again; nothing leaves the Worker.
+	// jose keeps the keys in this isolate, for as long as it lives, and asks again when a token names another one.
 	const keys = createRemoteJWKSet(new URL("http://localhost/auth/jwks"), {
+		cacheMaxAge: Number.POSITIVE_INFINITY,
 		cooldownDuration: KEY_COOLDOWN,
 		[customFetch]: () => identity.keySet(),
 	});

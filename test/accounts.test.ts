@@ -50,6 +50,25 @@ it("an address or username that is taken is refused, also to two who race for it
 	for (const answer of raced) if (answer.status !== 200) expect(answer).toMatchObject({ status: 409 });
 });
 
+it("a sign-up that died half-way gives the address and the username back after a minute", async () => {
+	const row = (age: number) =>
+		env.IDENTITY.prepare(
+			"INSERT INTO user (id, name, email, emailVerified, username, region, createdAt, updatedAt) VALUES (?1, 'H', ?1 || '@feed.test', 0, ?1, 'apac', ?2, ?2)",
+		)
+			.bind(`half${age}`, new Date(Date.now() - age * 1000).toISOString())
+			.run();
+	await Promise.all([row(10), row(70)]);
+	const send = (name: string) =>
+		call("POST", "/auth/sign-up/email", {
+			body: { email: `${name}@feed.test`, password: PASSWORD, name, username: name },
+		});
+	expect((await send("half10")).status).toBe(409);
+	expect((await send("half70")).status).toBe(200);
+	// An account that has credentials is nobody's to clear away.
+	await env.IDENTITY.prepare("UPDATE user SET createdAt = '2020-01-01T00:00:00.000Z' WHERE username = 'half70'").run();
+	expect(await send("half70")).toMatchObject({ status: 409, body: { code: "username_taken" } });
+});
+
 it("a profile is shown to others without what is private, and changed by its owner only", async () => {
 	const [ann, ben] = await Promise.all([signUp("Ann", { region: "weur" }), signUp("Ben")]);
 	expect(await ann.account()).toMatchObject({

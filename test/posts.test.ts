@@ -74,6 +74,17 @@ it("markup and odd characters come back as they were", async () => {
 	expect((await ann.ok<PostView>("GET", `/v1/posts/${(await ann.post(text)).id}`)).text).toBe(text);
 });
 
+it("a post for nobody else shows in no count that others see", async () => {
+	const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
+	const post = await ann.post("secret", { audience: "me" });
+	expect((await ben.account(ann.id)).postCount).toBe(0);
+	await ann.ok("PATCH", `/v1/posts/${post.id}`, { audience: "public" });
+	expect((await ben.account(ann.id)).postCount).toBe(1);
+	await ann.ok("PATCH", `/v1/posts/${post.id}`, { audience: "me" });
+	await ann.ok("DELETE", `/v1/posts/${post.id}`);
+	expect((await ben.account(ann.id)).postCount).toBe(0);
+});
+
 describe("an idempotency key", () => {
 	const post = (who: Awaited<ReturnType<typeof signUp>>, key: string, text = "once") =>
 		who.call<PostView>("POST", "/v1/posts", { text }, { "idempotency-key": key });

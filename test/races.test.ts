@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { FRIEND_LIMIT } from "../src/graph/rules.ts";
+import { FRIEND_LIMIT, STRANGERS } from "../src/graph/rules.ts";
 import type { PostView } from "../src/posts/post.ts";
+import { servicesOf } from "../src/services.ts";
 import { encodeId, type Id, logicalShardOf, timeOf } from "../src/store/ids.ts";
+import type { Job } from "../src/store/outbox.ts";
 import { call, type Person, signUp, signUpMany } from "./api.ts";
 import { env } from "./env.ts";
 
@@ -109,6 +111,26 @@ describe("friendships", () => {
 		expect((await again)?.status).toBe(200);
 		expect((await full.account()).friendCount).toBe(FRIEND_LIMIT);
 	});
+});
+
+it("a place that is held for a pair is neither given away nor counted twice", async () => {
+	const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
+	const { relations } = servicesOf(env);
+	const [low, high] = [ann, ben].sort((a, b) => (a.id < b.id ? -1 : 1)) as [Person, Person];
+	const pair = { low: low.id as Id, high: high.id as Id };
+	const job = (tail: number): Job => ({
+		id: encodeId({ time: timeOf(pair.high) + 5, shard: logicalShardOf(pair.high), tail }),
+		task: { kind: "settle", ...pair, timelines: [], hold: pair.high },
+	});
+	expect(await relations.hold(pair, job(1))).toBe(true);
+	expect(await relations.hold(pair, job(2))).toBe(false);
+	expect(await relations.isHeld(pair)).toBe(true);
+	expect((await high.account()).friendCount).toBe(1);
+	// The one who came second must not give back what the first one holds.
+	await relations.mirror(pair, STRANGERS, job(2).id);
+	expect((await high.account()).friendCount).toBe(1);
+	await relations.mirror(pair, STRANGERS, job(1).id);
+	expect((await high.account()).friendCount).toBe(0);
 });
 
 it("two identical requests with one idempotency key make one post, and both get it", async () => {

@@ -4,7 +4,7 @@ import { EPOCH, encodeId, type Id } from "../src/store/ids.ts";
 import { type Change, type Effects, type Entry, type LogOptions, type Row, TimelineLog } from "../src/timeline/log.ts";
 
 /** Small, so that trimming happens all the time. */
-const OPTIONS: LogOptions = { keep: 12, rowCapacity: 4 };
+const OPTIONS: LogOptions = { keep: 12, rowCapacity: 4, mostRows: 1000 };
 const EVERYTHING = { limit: 1_000_000 };
 
 const post = (n: number): Id => encodeId({ time: EPOCH + n, shard: n % 1024, tail: 0 });
@@ -24,12 +24,8 @@ class Model {
 		this.present.delete(postId);
 		this.deleted.add(postId);
 	}
-	sync(authorId: Id, shown: Entry[], complete: boolean): void {
-		const from = complete ? "" : (shown.at(-1)?.postId ?? "");
-		for (const { postId, authorId: by } of [...this.present.values()]) {
-			if (by === authorId && postId > from) this.present.delete(postId);
-		}
-		for (const each of shown) this.add(each);
+	removeAuthor(authorId: Id): void {
+		for (const { postId, authorId: by } of [...this.present.values()]) if (by === authorId) this.present.delete(postId);
 	}
 	above(floor: Id | null): Id[] {
 		return [...this.present.keys()]
@@ -58,7 +54,8 @@ class Disk {
 type Command =
 	| { do: "deliver"; posts: number[] }
 	| { do: "delete"; post: number }
-	| { do: "sync"; author: number; newest: number; complete: boolean }
+	| { do: "befriend"; author: number; newest: number; complete: boolean }
+	| { do: "unfriend"; author: number }
 	| { do: "wake" };
 
 const number = fc.integer({ min: 0, max: 80 });
@@ -71,12 +68,13 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 	{
 		weight: 1,
 		arbitrary: fc.record({
-			do: fc.constant("sync" as const),
+			do: fc.constant("befriend" as const),
 			author: fc.nat({ max: 2 }),
 			newest: fc.nat({ max: 8 }),
 			complete: fc.boolean(),
 		}),
 	},
+	{ weight: 1, arbitrary: fc.record({ do: fc.constant("unfriend" as const), author: fc.nat({ max: 2 }) }) },
 	{ weight: 1, arbitrary: fc.record({ do: fc.constant("wake" as const) }) },
 );
 
@@ -89,15 +87,18 @@ function run(log: TimelineLog, model: Model, given: Command): Effects | undefine
 		case "delete":
 			model.delete(post(given.post));
 			return log.apply([{ kind: "remove", postId: post(given.post), cause: "deleted" }]);
-		case "sync": {
+		case "befriend": {
 			const numbers = Array.from({ length: 80 }, (_, i) => 80 - i).filter((n) => authorOf(n) === author(given.author));
 			const shown = numbers
 				.map(entry)
 				.filter((each) => !model.deleted.has(each.postId))
 				.slice(0, given.newest);
-			model.sync(author(given.author), shown, given.complete || shown.length === 0);
-			return log.syncAuthor(author(given.author), shown, given.complete || shown.length === 0);
+			for (const each of shown) model.add(each);
+			return log.backfill(shown, given.complete);
 		}
+		case "unfriend":
+			model.removeAuthor(author(given.author));
+			return log.removeAuthor(author(given.author));
 		case "wake":
 			return undefined;
 	}
@@ -181,6 +182,28 @@ it("a batch is written as one row, and what is here already as none", () => {
 	expect(log.apply(batch).puts).toHaveLength(1);
 	expect(log.apply(batch)).toEqual({ puts: [], drops: [] });
 	expect(log.seq).toBe(3);
+});
+
+it("a backfill takes out nothing: a post that was delivered since the store was read stays", () => {
+	const log = new TimelineLog([], { seq: 0, floor: null });
+	log.apply([1, 4, 7].map((n): Change => ({ kind: "add", ...entry(n) })));
+	log.backfill([entry(4), entry(1)], true);
+	expect(ids(log.page(EVERYTHING).entries)).toEqual([post(7), post(4), post(1)]);
+});
+
+it("a log full of what was taken back says that it should be built anew", () => {
+	const log = new TimelineLog([], { seq: 0, floor: null });
+	log.apply(Array.from({ length: 50 }, (_, n): Change => ({ kind: "add", ...entry(n) })));
+	let changes = 0;
+	for (let n = 100; !log.overgrown; n++) {
+		log.apply([
+			{ kind: "add", ...entry(n) },
+			{ kind: "remove", postId: post(n), cause: "deleted" },
+		]);
+		changes += 2;
+	}
+	expect(changes).toBeGreaterThan(1000);
+	expect(changes).toBeLessThan(5000);
 });
 
 it("numbers go on after a rebuild", () => {

@@ -79,11 +79,16 @@ CREATE INDEX posts_by_author ON posts (author_id, id DESC, audience, parent_id) 
 CREATE INDEX posts_by_parent ON posts (parent_id, id) WHERE parent_id IS NOT NULL;
 CREATE INDEX posts_by_root ON posts (root_id, id) WHERE root_id IS NOT NULL;
 
-CREATE TRIGGER posts_inserted AFTER INSERT ON posts WHEN NEW.parent_id IS NULL BEGIN
+-- Audience 3 is the author alone: a count that others see must not tell of such posts.
+CREATE TRIGGER posts_inserted AFTER INSERT ON posts WHEN NEW.parent_id IS NULL AND NEW.audience < 3 BEGIN
   UPDATE profiles SET post_count = post_count + 1 WHERE id = NEW.author_id;
 END;
-CREATE TRIGGER posts_deleted AFTER DELETE ON posts WHEN OLD.parent_id IS NULL BEGIN
+CREATE TRIGGER posts_deleted AFTER DELETE ON posts WHEN OLD.parent_id IS NULL AND OLD.audience < 3 BEGIN
   UPDATE profiles SET post_count = post_count - 1 WHERE id = OLD.author_id;
+END;
+CREATE TRIGGER posts_reached AFTER UPDATE OF audience ON posts
+WHEN NEW.parent_id IS NULL AND (NEW.audience < 3) <> (OLD.audience < 3) BEGIN
+  UPDATE profiles SET post_count = post_count + (NEW.audience < 3) - (OLD.audience < 3) WHERE id = NEW.author_id;
 END;
 CREATE TRIGGER comments_inserted AFTER INSERT ON posts WHEN NEW.parent_id IS NOT NULL BEGIN
   UPDATE posts SET comment_count = comment_count + 1 WHERE id = NEW.parent_id;

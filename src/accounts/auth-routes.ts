@@ -103,29 +103,36 @@ export interface AuthServices {
 
 /** The calls of better-auth that are public, each checked before it sees them; the rest of `/auth` is not there. */
 export function authRoutes({ identity, defaultRegion }: AuthServices) {
-	/** Hands a call on to better-auth; no cookies go in or out, so nothing can be done in a browser's name. */
-	const forward = async (c: Context, body?: unknown) => {
-		const { url, method } = c.req.raw;
-		const request = new Request(url, { method, headers: pick(c.req.raw.headers, FORWARDED) });
-		const response = await identity.handle(
-			body === undefined ? request : new Request(request, { body: JSON.stringify(body) }),
-		);
-		if (!response.ok) throw await toProblem(response);
-		// The shapes are better-auth's own; the schemas above describe them.
-		return c.json((await response.json()) as never, 200);
-	};
+	const forward = async (c: Context, body?: unknown) => answer(c, await identity.handle(requestOf(c, body)));
 
 	return createRouter()
 		.openapi(signUp, async (c) => {
 			const body = c.req.valid("json");
 			const region = body.region ?? regionOf(c.req.raw.cf as IncomingRequestCfProperties | undefined, defaultRegion);
-			return forward(c, { ...body, region });
+			const response = await identity.signUp(requestOf(c, { ...body, region }), body);
+			// Two who race for a name get past better-auth's check, and the database refuses one.
+			if (response.status === 422)
+				throw new Problem((await identity.idOf(body.username)) ? "username_taken" : "email_taken");
+			return answer(c, response);
 		})
 		.openapi(signInByEmail, async (c) => forward(c, c.req.valid("json")))
 		.openapi(signInByUsername, async (c) => forward(c, c.req.valid("json")))
 		.openapi(accessToken, async (c) => forward(c))
 		.openapi(keySet, async (c) => forward(c))
 		.openapi(signOut, async (c) => forward(c));
+}
+
+/** The call for better-auth. No cookies go in or out, so nothing can be done in a browser's name. */
+function requestOf(c: Context, body?: unknown): Request {
+	const { url, method } = c.req.raw;
+	const request = new Request(url, { method, headers: pick(c.req.raw.headers, FORWARDED) });
+	return body === undefined ? request : new Request(request, { body: JSON.stringify(body) });
+}
+
+async function answer(c: Context, response: Response) {
+	if (!response.ok) throw await toProblem(response);
+	// The shapes are better-auth's own; the schemas above describe them.
+	return c.json((await response.json()) as never, 200);
 }
 
 const FORWARDED = ["authorization", "cf-connecting-ip", "content-type", "user-agent"];

@@ -50,7 +50,8 @@ export async function expand(services: ExpandServices, start: Job<FanoutTask>): 
 		const chunks = cut(recipients, from);
 		const next = nextProgress(job.task, from, recipients, chunks.length);
 		// Before the end is written: the last chunk may cross the job off from then on.
-		if (next.phase === "done" && job.task.kind === "remove") await posts.eraseThread(job.task.postId);
+		if (next.phase === "done" && job.task.kind === "remove" && !(await posts.eraseThread(job.task.postId)))
+			return false;
 		const moved = await progress.advance(job, next, chunks);
 		if (!moved) return true;
 		job = { ...job, progress: moved.progress ?? null };
@@ -85,7 +86,7 @@ export function cut(recipients: readonly RelationKey[], { phase, chunks }: Progr
 	}));
 }
 
-/** Friends come before followers; a phase that the audience leaves out is skipped, a deletion goes to all. */
+/** Friends come before followers; a phase that the audience leaves out is skipped. */
 export function nextProgress(
 	task: FanoutTask,
 	from: Progress,
@@ -95,8 +96,7 @@ export function nextProgress(
 	const chunks = from.chunks + made;
 	if (from.phase !== "own" && recipients.length === PAGE_SIZE)
 		return { phase: from.phase, after: recipients.at(-1), chunks };
-	const reaches = (level: (typeof LEVELS)["friend" | "follow"]) =>
-		task.kind === "remove" || maySee(task.audience, level);
+	const reaches = (level: (typeof LEVELS)["friend" | "follow"]) => maySee(task.audience, level);
 	if (from.phase === "own" && reaches(LEVELS.friend)) return { phase: "friends", chunks };
 	if (from.phase === "friends" && reaches(LEVELS.follow)) return { phase: "followers", chunks };
 	return { phase: "done", chunks };

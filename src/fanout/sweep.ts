@@ -14,7 +14,7 @@ export async function sweep(
 	now: number,
 ): Promise<{ jobs: number; chunks: number }> {
 	const swept = { jobs: 0, chunks: 0 };
-	await Promise.all(
+	const results = await Promise.allSettled(
 		shards.all().map(async (database) => {
 			for (let round = 0; round < ROUNDS; round++) {
 				const { jobs, chunks } = await takeDue(database, now, random(), ROUND);
@@ -30,5 +30,11 @@ export async function sweep(
 			}
 		}),
 	);
+	// A shard that is down must not keep the others from being swept.
+	for (const result of results) {
+		if (result.status === "rejected") {
+			console.error(JSON.stringify({ level: "error", message: "a shard was not swept", error: String(result.reason) }));
+		}
+	}
 	return swept;
 }

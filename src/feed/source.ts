@@ -29,7 +29,10 @@ export class StoreSource implements TimelineSource {
 
 	async #authors(owner: Id): Promise<Map<Id, Level>> {
 		const sources = await this.#relations.sources(owner);
-		return new Map<Id, Level>([[owner, LEVELS.self], ...sources.map((tie) => [tie.other, levelOf(tie)] as const)]);
+		return new Map<Id, Level>([
+			[owner, LEVELS.self],
+			...[...sources].map(([other, tie]) => [other, levelOf(tie)] as const),
+		]);
 	}
 }
 

@@ -22,6 +22,7 @@ export const PROBLEMS = {
 	friend_request_not_found: [404, "There is no such friend request"],
 	already_friends: [409, "You are friends already"],
 	friend_limit_reached: [409, "One of you has as many friends as an account can have"],
+	follow_limit_reached: [409, "You follow as many accounts as an account can follow"],
 	email_taken: [409, "An account with this address exists"],
 	username_taken: [409, "This username belongs to somebody"],
 	own_account: [409, "This cannot be done to your own account"],

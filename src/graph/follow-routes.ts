@@ -42,7 +42,9 @@ export function followRoutes({ accounts, graph, relations }: GraphRouteServices)
 		.openapi(startFollowing, async (c) => {
 			const { id } = c.req.valid("param");
 			await accounts.require(id);
-			return c.json({ accountId: id, relation: presentTie(await graph.act(c.var.viewer, id, follow)) }, 200);
+			const { followingCount } = await accounts.require(c.var.viewer);
+			const tie = await graph.act(c.var.viewer, id, follow(followingCount));
+			return c.json({ accountId: id, relation: presentTie(tie) }, 200);
 		})
 		.openapi(stopFollowing, async (c) => {
 			const { id } = c.req.valid("param");

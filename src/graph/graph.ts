@@ -1,7 +1,7 @@
 import type { RelationReader, RelationView } from "../accounts/account.ts";
 import { Problem } from "../gateway/problem.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
-import { done, type Job, type TaskOf } from "../store/outbox.ts";
+import { done, type Job, type TaskOf, underFreshId } from "../store/outbox.ts";
 import type { Shards } from "../store/shards.ts";
 import type { Timelines } from "../timeline/client.ts";
 import type { Entry } from "../timeline/log.ts";
@@ -15,7 +15,9 @@ export interface AuthorReader {
 
 /** How many posts of a new friend or followed account come into a timeline. */
 export const BACKFILL = 100;
-const TRIES = 5;
+const TRIES = 6;
+/** Milliseconds before another try, times its number. */
+const PAUSE = 15;
 
 export interface GraphServices {
 	relations: RelationStore;
@@ -49,7 +51,8 @@ export class Graph implements RelationReader {
 	 * Applies an act of `actor`'s to her tie with `other`.
 	 *
 	 * @returns the tie afterwards, from the actor's side.
-	 * @throws Problem what the act refuses, or `friend_limit_reached`.
+	 * @throws Problem what the act refuses, `friend_limit_reached`, or `unavailable` when others change the same
+	 * tie all the time.
 	 */
 	async act(actor: Id, other: Id, act: Act): Promise<Tie> {
 		if (actor === other) throw new Problem("own_account");
@@ -61,6 +64,7 @@ export class Graph implements RelationReader {
 			if ("refused" in outcome) throw new Problem(outcome.refused);
 			if (outcome.tie === from) return from;
 			if (await this.#change(pair, side(from), side(outcome.tie))) return { ...outcome.tie, version: from.version + 1 };
+			await new Promise((resolve) => setTimeout(resolve, PAUSE * attempt));
 		}
 		throw new Problem("unavailable");
 	}
@@ -81,48 +85,90 @@ export class Graph implements RelationReader {
 		);
 	}
 
-	/** Makes both sides of a pair, and their timelines, agree with the authority; then crosses the job off. */
+	/** Makes both sides of a pair, and the timelines concerned, agree with the authority; then crosses the job off. */
 	async settle(job: Job<TaskOf<"settle">>): Promise<void> {
-		const { relations, shards } = this.#services;
-		const { low, high, timelines } = job.task;
+		const { relations } = this.#services;
+		const { low, high, timelines, hold } = job.task;
 		const pair = { low, high };
 		let tie = await relations.authority(pair);
 		for (let settled = -1; tie.version !== settled; tie = await relations.authority(pair)) {
 			settled = tie.version;
-			await relations.mirror(pair, tie, job.id);
-			if (timelines) {
-				await Promise.all([
-					this.#settleTimeline(low, high, levelOf(tie)),
-					this.#settleTimeline(high, low, levelOf(flip(tie))),
-				]);
-			}
+			await relations.mirror(pair, tie, hold);
+			const [ofLow, ofHigh] = [levelOf(tie), levelOf(flip(tie))];
+			await Promise.all(
+				timelines.map((owner) =>
+					owner === low ? this.#settleTimeline(low, high, ofLow) : this.#settleTimeline(high, low, ofHigh),
+				),
+			);
 			// Read again: had the tie changed meanwhile, a settling of the newer one may have been overwritten.
 		}
-		await done(shards.of(job.id), job.id);
+		await this.#cross(job);
 	}
 
-	/** @returns false when the tie had changed since it was read. */
+	/** @returns false when nothing was changed and it is worth another try. */
 	async #change(pair: Pair, from: Tie, to: Tie): Promise<boolean> {
 		const { relations } = this.#services;
-		const befriends = from.friendAt === null && to.friendAt !== null;
-		const timelines = levelOf(from) !== levelOf(to) || levelOf(flip(from)) !== levelOf(flip(to));
-		const job: Job<TaskOf<"settle">> = {
-			id: this.#services.minter.mint(logicalShardOf(befriends ? pair.high : pair.low)),
-			task: { kind: "settle", ...pair, timelines },
-		};
-		// A friendship's job is promised with its hold, any other with its decision.
-		const held = !befriends || (await relations.hold(pair, job));
-		const decided = held && (await relations.decide(pair, from, to, befriends ? undefined : job));
-		await this.#settleNow(job);
-		if (!decided && befriends && (await relations.authority(pair)).version === from.version)
+		const timelines = [
+			...(levelOf(from) === levelOf(to) ? [] : [pair.low]),
+			...(levelOf(flip(from)) === levelOf(flip(to)) ? [] : [pair.high]),
+		];
+		const task = { kind: "settle", ...pair, timelines } as const;
+		const decide = (hold: Id | undefined) =>
+			this.#promised(
+				pair.low,
+				(id) => ({ ...task, hold: hold ?? id }),
+				(job) => relations.decide(pair, from, to, job),
+			);
+		if (from.friendAt !== null || to.friendAt === null) {
+			const [decided, job] = await decide(undefined);
+			await this.#settleNow(job);
+			return decided;
+		}
+
+		const [held, holding] = await this.#promised(
+			pair.high,
+			(id) => ({ ...task, hold: id }),
+			(job) => relations.hold(pair, job),
+		);
+		if (!held) {
+			await this.#cross(holding);
+			// Another request for the same pair is on its way, or there is no room.
+			if (await relations.isHeld(pair)) return false;
 			throw new Problem("friend_limit_reached");
+		}
+		const [decided, job] = await decide(holding.id);
+		// Each of the two jobs, on its own shard, promises that the place is given back or filled.
+		if (await this.#settleNow(job)) await this.#cross(holding);
+		if (!decided && (await relations.authority(pair)).version === from.version) {
+			throw new Problem("friend_limit_reached");
+		}
 		return decided;
 	}
 
+	/** Makes a write that promises a settling, under a job's id that is free. */
+	async #promised(
+		on: Id,
+		task: (jobId: Id) => TaskOf<"settle">,
+		write: (job: Job) => Promise<boolean>,
+	): Promise<[written: boolean, job: Job<TaskOf<"settle">>]> {
+		return underFreshId(
+			() => this.#services.minter.mint(logicalShardOf(on)),
+			async (id) => {
+				const job = { id, task: task(id) };
+				return [await write(job), job];
+			},
+		);
+	}
+
+	async #cross(job: Job): Promise<void> {
+		await done(this.#services.shards.of(job.id), job.id);
+	}
+
 	/** What is decided is decided: should the settling fail now, the sweeper does it later. */
-	async #settleNow(job: Job<TaskOf<"settle">>): Promise<void> {
+	async #settleNow(job: Job<TaskOf<"settle">>): Promise<boolean> {
 		try {
 			await this.settle(job);
+			return true;
 		} catch (error) {
 			console.error(
 				JSON.stringify({
@@ -132,16 +178,27 @@ export class Graph implements RelationReader {
 					error: String(error),
 				}),
 			);
+			return false;
 		}
 	}
 
+	/**
+	 * Adding never takes out: a post that was delivered since the author's posts were read must stay. What a weaker
+	 * tie no longer shows is left to the filter of the reader.
+	 */
 	async #settleTimeline(owner: Id, author: Id, level: Level): Promise<void> {
 		const { timelines, authors } = this.#services;
-		const { ids, complete } =
-			level === LEVELS.none ? { ids: [], complete: true } : await authors.newest(author, level, BACKFILL);
+		const timeline = timelines.of(owner);
+		if (level === LEVELS.none) {
+			await timeline.removeAuthor(author);
+			return;
+		}
+		const { ids, complete } = await authors.newest(author, level, BACKFILL);
 		const reason = level === LEVELS.friend ? "friend" : "follow";
-		const entries = ids.map((postId): Entry => ({ postId, authorId: author, reason, via: "backfill" }));
-		await timelines.of(owner).syncAuthor(author, entries, complete);
+		await timeline.backfill(
+			ids.map((postId): Entry => ({ postId, authorId: author, reason, via: "backfill" })),
+			complete,
+		);
 	}
 }
 

@@ -20,6 +20,8 @@ export interface Tie {
 	followerAt: number | null;
 }
 
+/** An account follows at most so many: each of its cold builds and deep pages reads from all of them. */
+export const FOLLOW_LIMIT = 5000;
 /** At most so many friends on either side. */
 export const FRIEND_LIMIT = 5000;
 
@@ -81,6 +83,12 @@ export const withdraw: Act = (tie) => {
 /** Ends a friendship; a follow that was made apart from it stays. */
 export const unfriend: Act = (tie) => (tie.friendAt === null ? { tie } : { tie: { ...tie, friendAt: null } });
 
-export const follow: Act = (tie, now) => (tie.followingAt !== null ? { tie } : { tie: { ...tie, followingAt: now } });
+/** Follows, when the owner follows `count` accounts so far. */
+export function follow(count: number): Act {
+	return (tie, now) => {
+		if (tie.followingAt !== null) return { tie };
+		return count < FOLLOW_LIMIT ? { tie: { ...tie, followingAt: now } } : { refused: "follow_limit_reached" };
+	};
+}
 
 export const unfollow: Act = (tie) => (tie.followingAt === null ? { tie } : { tie: { ...tie, followingAt: null } });

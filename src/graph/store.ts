@@ -60,14 +60,20 @@ export class RelationStore {
 		return new Map(rows.map((row) => [row.other, row]));
 	}
 
-	/** Everyone whose posts belong into the owner's feed: friends and followed accounts. */
-	async sources(owner: Id): Promise<{ other: Id; friendAt: number | null; followingAt: number | null }[]> {
-		const { other, friendAt, followingAt } = relations;
-		return this.#shards
+	/**
+	 * Everyone whose posts belong into the owner's feed: friends and followed accounts. Read from their own
+	 * indexes: by the primary key it would be every follower too.
+	 */
+	async sources(owner: Id): Promise<Map<Id, Pick<Tie, "friendAt" | "followingAt">>> {
+		const rows = await this.#shards
 			.of(owner)
-			.select({ other, friendAt, followingAt })
-			.from(relations)
-			.where(and(eq(relations.owner, owner), sql`(${friendAt} IS NOT NULL OR ${followingAt} IS NOT NULL)`));
+			.all<{ other: Id; friendAt: number | null; followingAt: number | null }>(sql`
+			SELECT other, friend_at AS friendAt, following_at AS followingAt FROM relations INDEXED BY relations_friends
+				WHERE owner = ${owner} AND friend_at IS NOT NULL
+			UNION ALL
+			SELECT other, friend_at AS friendAt, following_at AS followingAt FROM relations INDEXED BY relations_following
+				WHERE owner = ${owner} AND following_at IS NOT NULL`);
+		return new Map(rows.map(({ other, ...tie }) => [other, tie]));
 	}
 
 	/** A page of a list, newest first, from `before` (exclusive). */
@@ -101,16 +107,14 @@ export class RelationStore {
 	}
 
 	/**
-	 * Writes a tie over the one it was made from, and promises `job` in the same atomic batch.
+	 * Writes a tie over the one it was made from, and promises `job`, in one atomic batch.
 	 *
 	 * @returns false when nothing was written: the tie has changed since it was read, or it would be a
 	 * friend too many for the lower id.
 	 */
-	async decide(pair: Pair, from: Tie, to: Tie, job: Job | undefined): Promise<boolean> {
+	async decide(pair: Pair, from: Tie, to: Tie, job: Job): Promise<boolean> {
 		const befriends = from.friendAt === null && to.friendAt !== null;
-		const room = befriends
-			? sql`(SELECT friend_count FROM profiles WHERE id = ${pair.low}) < ${FRIEND_LIMIT}`
-			: sql`true`;
+		const room = befriends ? roomFor(pair.low) : sql`true`;
 		const unchanged = sql`coalesce((SELECT version FROM relations WHERE owner = ${pair.low} AND other = ${pair.high}), 0) = ${from.version}`;
 		const write = this.#upsert(
 			pair.low,
@@ -118,7 +122,6 @@ export class RelationStore {
 			{ ...to, version: from.version + 1 },
 			sql`${room} AND ${unchanged}`,
 		);
-		if (!job) return (await write).length > 0;
 		const database = this.#shards.of(pair.low);
 		const [written] = await database.batch([write, promise(database, job, this.#now())]);
 		return written.length > 0;
@@ -128,21 +131,33 @@ export class RelationStore {
 	 * Holds a place among the higher id's friends under the job's id, and promises the job, which gives
 	 * the place back or fills it.
 	 *
-	 * @returns false when there is no place.
+	 * @returns false when there is no place, or somebody else holds one for the same pair.
 	 */
 	async hold({ low, high }: Pair, job: Job): Promise<boolean> {
-		const taken = sql`EXISTS (SELECT 1 FROM relations WHERE owner = ${high} AND other = ${low} AND coalesce(friend_at, friend_hold) IS NOT NULL)`;
-		const room = sql`(SELECT friend_count FROM profiles WHERE id = ${high}) < ${FRIEND_LIMIT}`;
 		const database = this.#shards.of(high);
 		const [held] = await database.batch([
 			database
 				.insert(relations)
-				.select(sql`SELECT ${high}, ${low}, 0, NULL, ${job.id}, NULL, NULL, NULL, NULL WHERE ${room} OR ${taken}`)
-				.onConflictDoUpdate({ target: [relations.owner, relations.other], set: { friendHold: job.id } })
+				.select(sql`SELECT ${high}, ${low}, 0, NULL, ${job.id}, NULL, NULL, NULL, NULL WHERE ${roomFor(high)}`)
+				.onConflictDoUpdate({
+					target: [relations.owner, relations.other],
+					set: { friendHold: job.id },
+					setWhere: sql`friend_hold IS NULL`,
+				})
 				.returning({ owner: relations.owner }),
 			promise(database, job, this.#now()),
 		]);
 		return held.length > 0;
+	}
+
+	/** Whether a place among the higher id's friends is held or taken for this pair already. */
+	async isHeld({ low, high }: Pair): Promise<boolean> {
+		const [row] = await this.#shards
+			.of(high)
+			.select({ taken: sql<number>`coalesce(friend_at, friend_hold) IS NOT NULL` })
+			.from(relations)
+			.where(and(eq(relations.owner, high), eq(relations.other, low)));
+		return row?.taken === 1;
 	}
 
 	/** Brings the higher id's side up to the authority's tie, and gives the place back that `hold` held. */
@@ -197,4 +212,8 @@ export class RelationStore {
 			.limit(limit);
 		return rows.map(({ at, other }) => ({ at: at ?? 0, other }));
 	}
+}
+
+function roomFor(owner: Id): SQL {
+	return sql`((SELECT friend_count FROM profiles WHERE id = ${owner}) < ${FRIEND_LIMIT})`;
 }

@@ -68,6 +68,7 @@ const importRoute = createRoute({
 		200: json(
 			z.object({
 				accounts: z.int(),
+				refused: z.int().openapi({ description: "accounts whose address or username is another account's" }),
 				friendships: z.int(),
 				follows: z.int(),
 				posts: z.int(),
@@ -94,7 +95,7 @@ export function importRoutes(services: ImportServices) {
 	return createRouter().openapi(importRoute, async (c) => {
 		const body = c.req.valid("json");
 		const counts = {
-			accounts: await importAccounts(services, body.accounts, body.password),
+			...(await importAccounts(services, body.accounts, body.password)),
 			...(await importTies(services.shards, body.friendships, body.follows)),
 			posts: await importPosts(services.shards, body.posts),
 			comments: await importComments(services.shards, body.comments),
@@ -113,8 +114,8 @@ async function importAccounts(
 	{ identity, shards, map, minter, now }: ImportServices,
 	accounts: readonly AccountRow[],
 	password: string | undefined,
-): Promise<number> {
-	if (accounts.length === 0) return 0;
+): Promise<{ accounts: number; refused: number }> {
+	if (accounts.length === 0) return { accounts: 0, refused: 0 };
 	// One hash for all: they share the password, and hashing is slow on purpose.
 	const hash = password === undefined ? null : await hashPassword(password);
 	const at = new Date(now()).toISOString();
@@ -144,7 +145,7 @@ async function importAccounts(
 	]);
 	// A row whose address or username belongs to another account was left out, and gets no profile either.
 	const ids = new Set(found?.results.map(({ id }) => id));
-	return insert(
+	const made = await insert(
 		shards,
 		accounts
 			.filter(({ id }) => ids.has(id))
@@ -156,6 +157,7 @@ async function importAccounts(
 			SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(${rows}) WHERE true
 			ON CONFLICT DO NOTHING RETURNING 1`,
 	);
+	return { accounts: made, refused: accounts.length - ids.size };
 }
 
 /** Both sides of each tie, as a settled pair has them: version 1 on either shard. */

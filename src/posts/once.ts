@@ -16,6 +16,8 @@ export interface Attempt {
 	key: string | undefined;
 	/** Stands for what is asked: the method, the path and the body. */
 	request: unknown;
+	/** Whether something was made under an id. */
+	made: (id: Id) => Promise<boolean>;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface Attempt {
  */
 export async function once<T>(
 	timeline: Timeline,
-	{ key, request }: Attempt,
+	{ key, request, made }: Attempt,
 	candidate: Id,
 	work: (id: Id) => Promise<T>,
 ): Promise<T> {
@@ -37,8 +39,12 @@ export async function once<T>(
 			throw new Problem("idempotency_key_reused");
 		case "done":
 			return JSON.parse(reservation.body);
-		case "proceed":
-			return JSON.parse(await timeline.complete(key, JSON.stringify(await work(reservation.id))));
+		case "proceed": {
+			// An id tells when its thing was made: one that was claimed in vain an hour ago must not date a post back.
+			const vain = reservation.stale && !(await made(reservation.id));
+			const id = vain ? await timeline.renew(key, reservation.id, candidate) : reservation.id;
+			return JSON.parse(await timeline.complete(key, JSON.stringify(await work(id))));
+		}
 	}
 }
 

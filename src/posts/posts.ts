@@ -3,7 +3,7 @@ import type { AccountStore } from "../accounts/store.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { Graph } from "../graph/graph.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
-import type { Doorbell, Job } from "../store/outbox.ts";
+import { type Doorbell, isTaken, type Job, type Task, underFreshId } from "../store/outbox.ts";
 import type { Timelines } from "../timeline/client.ts";
 import type { Change } from "../timeline/log.ts";
 import { maySee, rankOf } from "./audience.ts";
@@ -49,7 +49,7 @@ export class Posts {
 		const audienceRank = rankOf(audience);
 		const row = await this.#insert(author, id, async (postId) => {
 			const post: NewPost = { id: postId, authorId: author, text, audience: audienceRank, link };
-			// The job has the post's id: a repeat promises the same one.
+			// The job has the post's id, so that there is one for each post.
 			return this.#services.posts.insert(post, {
 				id: postId,
 				task: { kind: "add", postId, authorId: author, audience: audienceRank },
@@ -99,7 +99,7 @@ export class Posts {
 
 	/** Edits the viewer's own post; a new audience is brought to whoever is in it now. */
 	async edit(viewer: Id, id: Id, { text, audience, link }: PostChange): Promise<PostView> {
-		const { posts, doorbell } = this.#services;
+		const { posts } = this.#services;
 		const row = await this.#own(viewer, id);
 		if (row.parentId && (audience !== undefined || link !== undefined)) {
 			const path = audience !== undefined ? "audience" : "link";
@@ -111,22 +111,18 @@ export class Posts {
 			...(link === undefined ? {} : { link }),
 		};
 		if (Object.keys(change).length > 0) {
-			const spread = change.audience !== undefined && change.audience !== row.audience;
-			const job: Job | undefined = spread
-				? {
-						id: this.mintFor(id),
-						task: { kind: "add", postId: id, authorId: viewer, audience: change.audience ?? row.audience },
-					}
-				: undefined;
-			await posts.update(id, change, job);
-			if (job) await doorbell.ring([job.id]);
+			if (change.audience === undefined || change.audience === row.audience) await posts.update(id, change, undefined);
+			else {
+				const task: Task = { kind: "add", postId: id, authorId: viewer, audience: change.audience };
+				await this.#promised(id, task, (job) => posts.update(id, change, job));
+			}
 		}
 		return this.show(viewer, id);
 	}
 
 	/** Deletes the viewer's own post or comment, or a comment on her post. @returns her timeline's `seq`, when it changed. */
 	async remove(viewer: Id, id: Id): Promise<number | null> {
-		const { posts, doorbell } = this.#services;
+		const { posts } = this.#services;
 		const row = await this.visible(viewer, id);
 		if (row.rootId) {
 			const root = (await posts.byIds([row.rootId], viewer)).get(row.rootId);
@@ -135,13 +131,12 @@ export class Posts {
 			return null;
 		}
 		if (row.authorId !== viewer) throw new Problem("forbidden");
-		const job: Job = { id: this.mintFor(id), task: { kind: "remove", postId: id, authorId: viewer } };
-		await posts.remove(id, job);
-		const [seq] = await Promise.all([
-			this.#applyOwn(viewer, { kind: "remove", postId: id, cause: "deleted" }),
-			doorbell.ring([job.id]),
-		]);
-		return seq;
+		// One that was edited may have had a wider audience before.
+		const audience = row.editedAt === null ? row.audience : rankOf("public");
+		await this.#promised(id, { kind: "remove", postId: id, authorId: viewer, audience }, (job) =>
+			posts.remove(id, job),
+		);
+		return this.#applyOwn(viewer, { kind: "remove", postId: id, cause: "deleted" });
 	}
 
 	/** Rows as a viewer gets them, in their order; one whose author is gone is left out. */
@@ -151,6 +146,18 @@ export class Posts {
 			const author = authors.get(row.authorId);
 			return author ? [presentPost(row, author)] : [];
 		});
+	}
+
+	/** Makes a change with the job that it promises, then rings for it. */
+	async #promised(on: Id, task: Task, write: (job: Job) => Promise<void>): Promise<void> {
+		const jobId = await underFreshId(
+			() => this.mintFor(on),
+			async (id) => {
+				await write({ id, task });
+				return id;
+			},
+		);
+		await this.#services.doorbell.ring([jobId]);
 	}
 
 	async #presentOne(row: PostRow): Promise<PostView> {
@@ -165,14 +172,18 @@ export class Posts {
 		return row;
 	}
 
-	/** Writes under `id` or, when another thing has it, under a new one on the same shard. */
-	async #insert(author: Id, id: Id, write: (id: Id) => Promise<boolean>): Promise<PostRow> {
+	/** Writes under `id`, or finds it written by a repeat of the same request, or takes another id when it is somebody else's. */
+	async #insert(author: Id, id: Id, write: (id: Id) => Promise<PostRow | undefined>): Promise<PostRow> {
 		for (let candidate = id, attempt = 1; attempt <= TRIES; candidate = this.mintFor(id), attempt++) {
-			const written = await write(candidate);
-			const row = (await this.#services.posts.byIds([candidate], author)).get(candidate);
-			if (row?.authorId === author) return row;
-			// Written and gone, or never written because what it hangs on is gone.
-			if (written || !row) throw new Problem("post_not_found");
+			try {
+				const row = await write(candidate);
+				if (row) return row;
+				throw new Problem("post_not_found");
+			} catch (error) {
+				if (!isTaken(error)) throw error;
+				const row = (await this.#services.posts.byIds([candidate], author)).get(candidate);
+				if (row?.authorId === author) return row;
+			}
 		}
 		throw new Problem("unavailable");
 	}

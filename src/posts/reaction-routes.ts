@@ -13,6 +13,7 @@ import {
 	signedIn,
 } from "../gateway/openapi.ts";
 import { decodePeopleCursor, presentPeople } from "../graph/people.ts";
+import type { Id } from "../store/ids.ts";
 import { idempotencyHeader, once } from "./once.ts";
 import { newCommentSchema, postSchema } from "./post.ts";
 import { decodePostCursor, type PostRouteServices, presentPage } from "./routes.ts";
@@ -73,12 +74,13 @@ const listLikes = createRoute({
 });
 
 export function reactionRoutes({ accounts, posts, postStore, timelines }: PostRouteServices) {
+	const made = (id: Id) => postStore.exists(id);
 	return createRouter()
 		.openapi(createComment, async (c) => {
 			const { viewer } = c.var;
 			const { id } = c.req.valid("param");
 			const body = c.req.valid("json");
-			const attempt = { key: c.req.valid("header")["idempotency-key"], request: ["POST", c.req.path, body] };
+			const attempt = { key: c.req.valid("header")["idempotency-key"], request: ["POST", c.req.path, body], made };
 			// A comment lives on the shard of what it answers, so its id carries that shard.
 			const comment = await once(timelines.of(viewer), attempt, posts.mintFor(id), (commentId) =>
 				posts.comment(viewer, commentId, id, body.text),

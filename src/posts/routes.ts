@@ -78,11 +78,12 @@ export type PostRouteServices = Pick<PostServices, "accounts" | "graph" | "timel
 export const SEQ_HEADER = "X-Feed-Seq";
 
 export function postRoutes({ accounts, graph, posts, postStore, timelines }: PostRouteServices) {
+	const made = (id: Id) => postStore.exists(id);
 	return createRouter()
 		.openapi(createPost, async (c) => {
 			const { viewer } = c.var;
 			const body = c.req.valid("json");
-			const attempt = { key: c.req.valid("header")["idempotency-key"], request: ["POST", c.req.path, body] };
+			const attempt = { key: c.req.valid("header")["idempotency-key"], request: ["POST", c.req.path, body], made };
 			const { post, seq } = await once(timelines.of(viewer), attempt, posts.mintFor(viewer), (id) =>
 				posts.publish(viewer, id, body),
 			);

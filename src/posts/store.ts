@@ -18,8 +18,9 @@ export interface PostKey {
 	authorId: Id;
 }
 
-/** How many comments are erased by one statement. */
+/** How many comments or likes are erased by one statement, and how many statements one run makes. */
 const ERASE = 500;
+const ERASE_ROUNDS = 20;
 
 export class PostStore implements AuthorReader {
 	readonly #shards: Shards;
@@ -33,31 +34,33 @@ export class PostStore implements AuthorReader {
 	/**
 	 * Writes a post and promises its fan-out, in one atomic batch.
 	 *
-	 * @returns false when the id is taken.
+	 * @throws what {@link isTaken} tells when the id of either is taken.
 	 */
-	async insert(post: NewPost, job: Job): Promise<boolean> {
+	async insert(post: NewPost, job: Job): Promise<PostRow> {
 		const database = this.#shards.of(post.id);
-		try {
-			await database.batch([database.insert(posts).values(post), promise(database, job, this.#now())]);
-			return true;
-		} catch (error) {
-			if (isTaken(error)) return false;
-			throw error;
-		}
+		const [[row]] = await database.batch([
+			database.insert(posts).values(post).returning(),
+			promise(database, job, this.#now()),
+		]);
+		if (!row) throw new Error("a post was not written");
+		return { ...row, liked: false };
 	}
 
-	/** @returns false when what it answers is gone, or the id is taken. */
-	async insertComment({ id, authorId, parentId, rootId, text, audience }: NewComment): Promise<boolean> {
-		const database = this.#shards.of(id);
+	/**
+	 * @returns undefined when what it answers is gone.
+	 * @throws what {@link isTaken} tells when the id is taken.
+	 */
+	async insertComment(comment: NewComment): Promise<PostRow | undefined> {
+		const { id, authorId, parentId, rootId, text, audience } = comment;
 		const there = sql`EXISTS (SELECT 1 FROM posts WHERE id = ${parentId}) AND EXISTS (SELECT 1 FROM posts WHERE id = ${rootId})`;
-		const written = await database
+		const [row] = await this.#shards
+			.of(id)
 			.insert(posts)
 			.select(
 				sql`SELECT ${id}, ${authorId}, ${parentId}, ${rootId}, ${text}, ${audience}, NULL, NULL, 0, 0 WHERE ${there}`,
 			)
-			.onConflictDoNothing()
-			.returning({ id: posts.id });
-		return written.length > 0;
+			.returning();
+		return row && { ...row, liked: false };
 	}
 
 	/** The posts and comments that exist, by id, with one query to each shard. */
@@ -66,6 +69,11 @@ export class PostStore implements AuthorReader {
 			selectRows(database, viewer).where(inArray(posts.id, inList(group))),
 		);
 		return new Map(rows.map((row) => [row.id, row]));
+	}
+
+	async exists(id: Id): Promise<boolean> {
+		const rows = await this.#shards.of(id).select({ id: posts.id }).from(posts).where(eq(posts.id, id));
+		return rows.length > 0;
 	}
 
 	/** An author's posts that someone at `level` may see, newest first, from `before` (exclusive). */
@@ -138,18 +146,24 @@ export class PostStore implements AuthorReader {
 		]);
 	}
 
-	/** Erases the comments and likes of a deleted post, some at a time. */
-	async eraseThread(rootId: Id): Promise<void> {
+	/**
+	 * Erases the comments and likes of a deleted post, some at a time.
+	 *
+	 * @returns false when there are more than one run erases.
+	 */
+	async eraseThread(rootId: Id): Promise<boolean> {
 		const database = this.#shards.of(rootId);
-		await database.delete(likes).where(eq(likes.postId, rootId));
-		const some = sql`(SELECT id FROM posts WHERE root_id = ${rootId} ORDER BY id LIMIT ${ERASE})`;
-		for (let erased = ERASE; erased === ERASE; ) {
-			const [, gone] = await database.batch([
-				database.delete(likes).where(inArray(likes.postId, some)),
-				database.delete(posts).where(inArray(posts.id, some)).returning({ id: posts.id }),
+		const someLikes = sql`(post_id, account_id) IN (SELECT post_id, account_id FROM likes WHERE post_id = ${rootId} LIMIT ${ERASE})`;
+		const someComments = sql`(SELECT id FROM posts WHERE root_id = ${rootId} ORDER BY id LIMIT ${ERASE})`;
+		for (let round = 0; round < ERASE_ROUNDS; round++) {
+			const [own, , gone] = await database.batch([
+				database.delete(likes).where(someLikes).returning({ id: likes.accountId }),
+				database.delete(likes).where(inArray(likes.postId, someComments)),
+				database.delete(posts).where(inArray(posts.id, someComments)).returning({ id: posts.id }),
 			]);
-			erased = gone.length;
+			if (own.length < ERASE && gone.length < ERASE) return true;
 		}
+		return false;
 	}
 
 	/** Liking twice is liking once; a post that is gone takes no likes. */
@@ -216,11 +230,4 @@ function selectRows(database: ShardDatabase, viewer: Id) {
 			Boolean,
 		);
 	return database.select({ ...getTableColumns(posts), liked }).from(posts);
-}
-
-function isTaken(error: unknown): boolean {
-	for (let cause = error; cause instanceof Error; cause = cause.cause) {
-		if (cause.message.includes("UNIQUE constraint failed: posts.id")) return true;
-	}
-	return false;
 }

@@ -17,10 +17,10 @@ const id = z.string().refine(isId) as unknown as z.ZodType<Id>;
 const taskSchema = z.discriminatedUnion("kind", [
 	/** Bring a post to everyone who follows its author and may see it. */
 	z.object({ kind: z.literal("add"), postId: id, authorId: id, audience: z.int() }),
-	/** Take a deleted post out of their timelines, and its comments and likes out of the store. */
-	z.object({ kind: z.literal("remove"), postId: id, authorId: id }),
-	/** Make the two sides of a pair, and with `timelines` their timelines too, agree. */
-	z.object({ kind: z.literal("settle"), low: id, high: id, timelines: z.boolean() }),
+	/** Take a deleted post out of the timelines of whoever was ever in its audience, and its comments and likes out of the store. */
+	z.object({ kind: z.literal("remove"), postId: id, authorId: id, audience: z.int() }),
+	/** Make the two sides of a pair, and the timelines of those whose view has changed, agree; `hold` is the job whose place to give back. */
+	z.object({ kind: z.literal("settle"), low: id, high: id, timelines: z.array(id), hold: id }),
 ]);
 export type Task = z.infer<typeof taskSchema>;
 export type TaskOf<K extends Task["kind"]> = Extract<Task, { kind: K }>;
@@ -44,12 +44,30 @@ export function sweepDelay(attempts: number, random: number): number {
 	return Math.round(delay * (1 + random / 10));
 }
 
-/** The statement that promises a job: put it into the batch that makes the change. To promise it again is no change. */
+/** The statement that promises a job: put it into the batch that makes the change, which fails when the job's id is taken. */
 export function promise(database: ShardDatabase, { id, task }: Job, now: number) {
-	return database
-		.insert(outbox)
-		.values({ id, task: JSON.stringify(task), dueAt: now + SWEEP_AFTER })
-		.onConflictDoNothing();
+	return database.insert(outbox).values({ id, task: JSON.stringify(task), dueAt: now + SWEEP_AFTER });
+}
+
+/** Whether a write failed because its id belongs to another row. */
+export function isTaken(error: unknown): boolean {
+	for (let cause = error; cause instanceof Error; cause = cause.cause) {
+		if (/UNIQUE constraint failed: (posts|outbox)\.id/.test(cause.message)) return true;
+	}
+	return false;
+}
+
+const TRIES = 3;
+
+/** Runs a write under a new id, and under another one when that is taken. */
+export async function underFreshId<T>(mint: () => Id, write: (id: Id) => Promise<T>): Promise<T> {
+	for (let attempt = 1; ; attempt++) {
+		try {
+			return await write(mint());
+		} catch (error) {
+			if (!isTaken(error) || attempt === TRIES) throw error;
+		}
+	}
 }
 
 /** The statement that crosses a job off. */

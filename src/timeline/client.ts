@@ -8,9 +8,11 @@ import type { TimelineObject } from "./object.ts";
 export interface Timeline {
 	page(span: Span): Promise<Page>;
 	apply(changes: Change[]): Promise<number>;
-	syncAuthor(authorId: Id, entries: Entry[], complete: boolean): Promise<number>;
+	backfill(entries: Entry[], complete: boolean): Promise<number>;
+	removeAuthor(authorId: Id): Promise<number>;
 	drop(): Promise<void>;
 	reserve(key: string, fingerprint: string, candidate: Id): Promise<Reservation>;
+	renew(key: string, from: Id, to: Id): Promise<Id>;
 	complete(key: string, body: string): Promise<string>;
 }
 
@@ -32,10 +34,12 @@ export class Timelines {
 		return {
 			page: (span) => call((stub) => stub.page(span)),
 			apply: (changes) => call((stub) => stub.apply(changes)),
-			syncAuthor: (authorId, entries, complete) => call((stub) => stub.syncAuthor(authorId, entries, complete)),
+			backfill: (entries, complete) => call((stub) => stub.backfill(entries, complete)),
+			removeAuthor: (authorId) => call((stub) => stub.removeAuthor(authorId)),
 			drop: () => call((stub) => stub.drop()),
 			reserve: (key, fingerprint, candidate) =>
 				call(async (stub): Promise<Reservation> => stub.reserve(key, fingerprint, candidate)),
+			renew: (key, from, to) => call((stub) => stub.renew(key, from, to)),
 			complete: (key, body) => call((stub) => stub.complete(key, body)),
 		};
 	}

@@ -60,11 +60,13 @@ export interface LogOptions {
 	keep: number;
 	/** Changes to a row. */
 	rowCapacity: number;
+	/** A log of more rows is better built anew: most of it is additions that were taken back. */
+	mostRows: number;
 }
 
 /** The format that {@link encode} writes; an object with another one is converted when it wakes. */
 export const LOG_FORMAT = 1;
-export const LOG_OPTIONS: LogOptions = { keep: 1000, rowCapacity: 64 };
+export const LOG_OPTIONS: LogOptions = { keep: 1000, rowCapacity: 64, mostRows: 64 };
 
 interface Segment {
 	first: number;
@@ -111,6 +113,11 @@ export class TimelineLog {
 		return this.#seq;
 	}
 
+	/** Whether the log holds so much that is over that it should be built anew. */
+	get overgrown(): boolean {
+		return this.#segments.length > this.#options.mostRows;
+	}
+
 	page(span: Span): Page {
 		return { entries: this.#slice(span), seq: this.#seq, floor: this.#floor };
 	}
@@ -125,24 +132,22 @@ export class TimelineLog {
 	}
 
 	/**
-	 * Makes the timeline agree with what one author shows: `entries` are her newest posts that the owner
-	 * may see, newest first; `complete` says that there are no older ones.
+	 * Adds the newest posts of one author, newest first; `complete` says that she has no older ones.
 	 *
-	 * Where there are, the floor rises to the last of `entries`, so that the older ones come from the
-	 * store and the timeline has no hole.
+	 * Where she has, the floor rises to the last of them, so that the older ones come from the store and
+	 * the timeline has no hole.
 	 */
-	syncAuthor(authorId: Id, entries: readonly Entry[], complete: boolean): Effects {
+	backfill(entries: readonly Entry[], complete: boolean): Effects {
+		const effects = this.apply(entries.toReversed().map((entry): Change => ({ kind: "add", ...entry })));
 		const last = entries.at(-1)?.postId;
-		const from = complete || !last ? null : last;
-		const shown = new Set(entries.map((entry) => entry.postId));
-		const gone = this.#entries.filter(
-			(entry) => entry.authorId === authorId && !shown.has(entry.postId) && (from === null || entry.postId > from),
-		);
-		const effects = this.apply([
-			...gone.map((entry): Change => ({ kind: "remove", postId: entry.postId, cause: "relation" })),
-			...entries.toReversed().map((entry): Change => ({ kind: "add", ...entry })),
-		]);
-		return from && this.#raise(from) ? { ...effects, floor: from } : effects;
+		if (complete || !last || !this.#raise(last)) return effects;
+		return this.#trim({ ...effects, floor: last });
+	}
+
+	/** Takes out every entry of an author to whom the owner has no tie any more. */
+	removeAuthor(authorId: Id): Effects {
+		const gone = this.#entries.filter((entry) => entry.authorId === authorId);
+		return this.apply(gone.map(({ postId }): Change => ({ kind: "remove", postId, cause: "relation" })));
 	}
 
 	#accept(change: Change): boolean {
@@ -180,12 +185,15 @@ export class TimelineLog {
 		return { puts: [...touched].map(({ first, changes }) => ({ first, changes })), drops: [] };
 	}
 
-	/** Drops whole old rows while enough entries stay above the posts that go with them. */
+	/**
+	 * Drops whole old rows while enough entries stay above the posts that go with them, or when nothing
+	 * they name is above the floor.
+	 */
 	#trim(effects: Effects): Effects {
 		const drops: number[] = [];
 		let floor: Id | undefined;
 		for (let oldest = this.#segments[0]; oldest && this.#segments.length > 1; oldest = this.#segments[0]) {
-			if (this.#firstOlder(oldest.newest, true) < this.#options.keep) break;
+			if (!this.#below(oldest.newest) && this.#firstOlder(oldest.newest, true) < this.#options.keep) break;
 			this.#segments.shift();
 			drops.push(oldest.first);
 			if (this.#raise(oldest.newest)) floor = oldest.newest;
@@ -194,8 +202,8 @@ export class TimelineLog {
 		const dropped = new Set(drops);
 		return {
 			puts: effects.puts.filter((row) => !dropped.has(row.first)),
-			drops,
-			...(floor ? { floor } : {}),
+			drops: [...effects.drops, ...drops],
+			...(floor ? { floor } : effects.floor ? { floor: effects.floor } : {}),
 		};
 	}
 

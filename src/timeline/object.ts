@@ -51,15 +51,23 @@ export class TimelineObject extends DurableObject {
 		return this.#write((log) => log.apply(changes));
 	}
 
-	/** Makes the entries of one author agree with what the owner may see of her: {@link TimelineLog.syncAuthor}. */
-	async syncAuthor(authorId: Id, entries: Entry[], complete: boolean): Promise<number> {
-		return this.#write((log) => log.syncAuthor(authorId, entries, complete));
+	/** Brings the newest posts of a new friend or followed account: {@link TimelineLog.backfill}. */
+	async backfill(entries: Entry[], complete: boolean): Promise<number> {
+		return this.#write((log) => log.backfill(entries, complete));
+	}
+
+	/** Takes out the posts of an author to whom the owner has no tie any more: {@link TimelineLog.removeAuthor}. */
+	async removeAuthor(authorId: Id): Promise<number> {
+		return this.#write((log) => log.removeAuthor(authorId));
 	}
 
 	/** Forgets the entries, so that the next read builds them again; the numbers go on where they were. */
 	async drop(): Promise<void> {
 		const log = await this.#settled();
-		if (!log) return;
+		if (log) this.#forget(log);
+	}
+
+	#forget(log: TimelineLog): void {
 		this.#setMeta("seq", String(log.seq));
 		this.#sql.exec(`DELETE FROM log`);
 		this.#sql.exec(`DELETE FROM meta WHERE name IN ('format', 'floor')`);
@@ -69,6 +77,11 @@ export class TimelineObject extends DurableObject {
 	/** Claims an idempotency key for a request of the owner's: {@link Idempotency.reserve}. */
 	async reserve(key: string, fingerprint: string, candidate: Id): Promise<Reservation> {
 		return this.#idempotency.reserve(key, fingerprint, candidate, Date.now());
+	}
+
+	/** Replaces the id of a claim that came to nothing: {@link Idempotency.renew}. */
+	async renew(key: string, from: Id, to: Id): Promise<Id> {
+		return this.#idempotency.renew(key, from, to, Date.now());
 	}
 
 	/** Keeps a request's first answer and gives it back: {@link Idempotency.complete}. */
@@ -82,6 +95,7 @@ export class TimelineObject extends DurableObject {
 		if (!log) return Number(this.#meta("seq") ?? 0);
 		try {
 			this.#store(change(log));
+			if (log.overgrown) this.#forget(log);
 		} catch (error) {
 			this.#log = this.#load();
 			throw error;
