@@ -8,10 +8,10 @@ import { type FeedServices, readFeed } from "./feed.ts";
 
 const feedSchema = listOf(postSchema)
 	.extend({
-		prev: z
-			.string()
-			.nullable()
-			.openapi({ description: "the cursor of what is newer than this page; null in an empty feed" }),
+		prev: z.string().nullable().openapi({
+			description:
+				"the cursor of what was posted after this page; null in an empty feed. A post that arrives late stands where its time says: `seq` tells that something changed",
+		}),
 		seq: z.int().openapi({ description: "the number of the last change of your timeline that this page knows" }),
 	})
 	.openapi("FeedPage");
