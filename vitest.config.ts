@@ -10,6 +10,7 @@ export default defineConfig({
 					AUTH_SECRET: "a secret that only the tests know, 123",
 					OPERATOR_SECRET: "operator secret of the tests",
 					AUTH_RATE_LIMIT: "off",
+					...(process.env.HISTORIES ? { HISTORIES: Number(process.env.HISTORIES) } : {}),
 					TEST_MIGRATIONS: {
 						identity: await readD1Migrations("migrations/identity"),
 						shard: await readD1Migrations("migrations/shard"),

@@ -2,6 +2,7 @@ import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { feedRoutes } from "./feed/routes.ts";
+import { syncRoutes } from "./feed/sync-routes.ts";
 import { limitBody, requireJson } from "./gateway/body.ts";
 import { createRouter } from "./gateway/openapi.ts";
 import { Problem, respondWithProblem } from "./gateway/problem.ts";
@@ -38,6 +39,7 @@ export function createApp(services: Services) {
 	app.route("/", postRoutes(services));
 	app.route("/", reactionRoutes(services));
 	app.route("/", feedRoutes(services));
+	app.route("/", syncRoutes(services));
 	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));
 
 	const scheme = { type: "http", scheme: "bearer" } as const;

@@ -7,5 +7,7 @@ export const env = bound as unknown as Env & {
 	readonly SHARD_0: D1Database;
 	readonly SHARD_1: D1Database;
 	readonly OPERATOR_SECRET: string;
+	/** How many random histories the properties of the timeline play. */
+	readonly HISTORIES?: number;
 	readonly TEST_MIGRATIONS: { identity: D1Migration[]; shard: D1Migration[] };
 };

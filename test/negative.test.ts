@@ -149,7 +149,21 @@ const CASES: Record<string, Case> = {
 	"PUT /v1/posts/{id}/like": post("/like"),
 	"DELETE /v1/posts/{id}/like": post("/like"),
 	"GET /v1/posts/{id}/likes": { ...post("/likes"), badQuery: LIMITS },
-	"GET /v1/feed": { path: () => "/v1/feed", badQuery: LIMITS },
+	"GET /v1/feed": {
+		path: () => "/v1/feed",
+		badQuery: { ...LIMITS, before: ["", "x".repeat(300)], after: ["", "x".repeat(300)] },
+	},
+	"GET /v1/feed/changes": {
+		path: () => "/v1/feed/changes?since=0",
+		badQuery: { since: ["", "-1", "x", "1.5", "1e30"] },
+	},
+	"GET /v1/feed/marker": { path: () => "/v1/feed/marker" },
+	"PUT /v1/feed/marker": {
+		path: () => "/v1/feed/marker",
+		body: (w) => ({ postId: w.post }),
+		badFields: { postId: NOT_IDS, force: ["yes", 1, null], unreadCount: [0] },
+	},
+	"GET /v1/feed/entries/{id}": { ...post(), path: (w) => `/v1/feed/entries/${w.post}` },
 	"POST /ops/import": {
 		path: () => "/ops/import",
 		operator: true,

@@ -1,5 +1,5 @@
 import type { Timelines } from "../timeline/client.ts";
-import type { Change } from "../timeline/log.ts";
+import type { Delivery } from "../timeline/log.ts";
 import type { FanoutTask } from "./expand.ts";
 import type { ChunkMessage } from "./messages.ts";
 import type { ChunkReason, ProgressStore } from "./progress.ts";
@@ -46,8 +46,14 @@ export async function deliver(
 	return missed.length;
 }
 
-function changeOf(task: FanoutTask, reason: ChunkReason): Change {
-	return task.kind === "add"
-		? { kind: "add", postId: task.postId, authorId: task.authorId, reason, via: "push" }
-		: { kind: "remove", postId: task.postId, cause: "deleted" };
+function changeOf(task: FanoutTask, reason: ChunkReason): Delivery {
+	const { postId, authorId } = task;
+	switch (task.kind) {
+		case "add":
+			return { kind: "add", postId, authorId, reason, via: "push" };
+		case "edit":
+			return { kind: "edit", postId };
+		case "remove":
+			return { kind: "remove", postId, cause: "deleted" };
+	}
 }

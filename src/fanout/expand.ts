@@ -14,7 +14,7 @@ import {
 	readProgress,
 } from "./progress.ts";
 
-export type FanoutTask = TaskOf<"add" | "remove">;
+export type FanoutTask = TaskOf<"add" | "edit" | "remove">;
 
 export interface ExpandServices {
 	relations: RelationStore;

@@ -5,7 +5,7 @@ import type { PostView } from "../posts/post.ts";
 import type { Posts } from "../posts/posts.ts";
 import type { PostRow, PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
-import type { Entry, Span } from "../timeline/log.ts";
+import type { Arrival, Span } from "../timeline/log.ts";
 import { type SkeletonServices, skeleton } from "./skeleton.ts";
 
 export interface FeedServices extends SkeletonServices {
@@ -60,7 +60,7 @@ export async function readFeed(services: FeedServices, viewer: Id, span: Span): 
 async function hydrate(
 	{ graph, postStore }: FeedServices,
 	viewer: Id,
-	entries: readonly Entry[],
+	entries: readonly Arrival[],
 ): Promise<Candidate[]> {
 	const [rows, levels] = await Promise.all([
 		postStore.byIds(

@@ -16,6 +16,8 @@ const feedSchema = listOf(postSchema)
 	})
 	.openapi("FeedPage");
 
+const feedCursor = z.string().min(1).max(200).optional();
+
 const getFeed = createRoute({
 	method: "get",
 	path: "/v1/feed",
@@ -23,17 +25,23 @@ const getFeed = createRoute({
 	summary: "Your feed: your posts and those of friends and followed accounts, newest first",
 	security: signedIn,
 	request: {
-		query: pageQuery.extend({
-			cursor: z.string().min(1).max(200).optional().openapi({ description: "`next` or `prev` of another page" }),
-		}),
+		query: pageQuery
+			.extend({
+				cursor: feedCursor.openapi({ description: "`next` or `prev` of another page: goes on as that says" }),
+				before: feedCursor.openapi({ description: "a cursor of any page: what is older" }),
+				after: feedCursor.openapi({ description: "a cursor of any page: what is newer, nearest first kept" }),
+			})
+			.refine(({ cursor, before, after }) => [cursor, before, after].filter((each) => each !== undefined).length <= 1, {
+				path: ["cursor"],
+				message: "one of cursor, before and after",
+			}),
 	},
 	responses: { 200: json(feedSchema, "A page"), ...problems(400, 401, 503) },
 });
 
 export function feedRoutes(services: FeedServices) {
 	return createRouter().openapi(getFeed, async (c) => {
-		const { limit, cursor } = c.req.valid("query");
-		const span = spanOf(cursor, limit);
+		const span = spanOf(c.req.valid("query"));
 		const { items, seq, reached } = await readFeed(services, c.var.viewer, span);
 		return c.json({ items, ...links(span, items[0]?.id, items.at(-1)?.id, reached), seq }, 200);
 	});
@@ -41,10 +49,20 @@ export function feedRoutes(services: FeedServices) {
 
 const DIRECTION = /^[ab]$/;
 
-function spanOf(cursor: string | undefined, limit: number): Span {
-	if (cursor === undefined) return { limit };
-	const [direction, id] = decodeCursor("feed", cursor, DIRECTION, ID_PATTERN);
-	return direction === "a" ? { after: id as Id, limit } : { before: id as Id, limit };
+interface Place {
+	limit: number;
+	cursor?: string | undefined;
+	before?: string | undefined;
+	after?: string | undefined;
+}
+
+function spanOf({ limit, cursor, before, after }: Place): Span {
+	const given = cursor ?? before ?? after;
+	if (given === undefined) return { limit };
+	const [direction, text] = decodeCursor("feed", given, DIRECTION, ID_PATTERN);
+	const id = text as Id;
+	const forward = after !== undefined || (cursor !== undefined && direction === "a");
+	return forward ? { after: id, limit } : { before: id, limit };
 }
 
 const older = (id: Id) => encodeCursor("feed", "b", id);

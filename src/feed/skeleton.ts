@@ -1,6 +1,6 @@
 import { type Id, successor } from "../store/ids.ts";
 import type { Timelines } from "../timeline/client.ts";
-import type { Entry, Span } from "../timeline/log.ts";
+import type { Arrival, Span } from "../timeline/log.ts";
 import type { TimelineSource } from "../timeline/source.ts";
 
 export interface SkeletonServices {
@@ -10,7 +10,7 @@ export interface SkeletonServices {
 
 export interface Skeleton {
 	/** Newest first. */
-	entries: Entry[];
+	entries: Arrival[];
 	/** The number of the timeline's last change. */
 	seq: number;
 	/** Nothing lies beyond these in the direction of reading. */

@@ -2,7 +2,7 @@ import { LEVELS, type Level, levelOf } from "../graph/rules.ts";
 import type { RelationStore } from "../graph/store.ts";
 import type { PostKey, PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
-import type { Entry, Reason } from "../timeline/log.ts";
+import type { Arrival, Reason } from "../timeline/log.ts";
 import type { TimelineSource } from "../timeline/source.ts";
 
 const REASONS: Readonly<Record<Level, Reason>> = { 0: "follow", 1: "follow", 2: "friend", 3: "own" };
@@ -17,12 +17,12 @@ export class StoreSource implements TimelineSource {
 		this.#posts = posts;
 	}
 
-	async older(owner: Id, before: Id | undefined, limit: number): Promise<Entry[]> {
+	async older(owner: Id, before: Id | undefined, limit: number): Promise<Arrival[]> {
 		const authors = await this.#authors(owner);
 		return entries(await this.#posts.older(authors, before, limit), authors);
 	}
 
-	async newer(owner: Id, after: Id, upTo: Id, limit: number): Promise<Entry[]> {
+	async newer(owner: Id, after: Id, upTo: Id, limit: number): Promise<Arrival[]> {
 		const authors = await this.#authors(owner);
 		return entries(await this.#posts.newer(authors, after, upTo, limit), authors);
 	}
@@ -36,7 +36,7 @@ export class StoreSource implements TimelineSource {
 	}
 }
 
-function entries(keys: readonly PostKey[], authors: ReadonlyMap<Id, Level>): Entry[] {
+function entries(keys: readonly PostKey[], authors: ReadonlyMap<Id, Level>): Arrival[] {
 	return keys.map(({ postId, authorId }) => ({
 		postId,
 		authorId,

@@ -4,7 +4,6 @@ import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { done, type Job, type TaskOf, underFreshId } from "../store/outbox.ts";
 import type { Shards } from "../store/shards.ts";
 import type { Timelines } from "../timeline/client.ts";
-import type { Entry } from "../timeline/log.ts";
 import { type Act, flip, LEVELS, type Level, levelOf, STRANGERS, type Tie } from "./rules.ts";
 import { type Pair, pairOf, type RelationStore } from "./store.ts";
 
@@ -195,10 +194,7 @@ export class Graph implements RelationReader {
 		}
 		const { ids, complete } = await authors.newest(author, level, BACKFILL);
 		const reason = level === LEVELS.friend ? "friend" : "follow";
-		await timeline.backfill(
-			ids.map((postId): Entry => ({ postId, authorId: author, reason, via: "backfill" })),
-			complete,
-		);
+		await timeline.backfill({ authorId: author, reason, postIds: ids, complete });
 	}
 }
 

@@ -5,7 +5,7 @@ import type { Graph } from "../graph/graph.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { type Doorbell, isTaken, type Job, type Task, underFreshId } from "../store/outbox.ts";
 import type { Timelines } from "../timeline/client.ts";
-import type { Change } from "../timeline/log.ts";
+import type { Delivery } from "../timeline/log.ts";
 import { maySee, rankOf } from "./audience.ts";
 import { type newPostSchema, type PostChange, type PostView, presentPost } from "./post.ts";
 import type { NewComment, NewPost, PostRow, PostStore } from "./store.ts";
@@ -111,11 +111,13 @@ export class Posts {
 			...(link === undefined ? {} : { link }),
 		};
 		if (Object.keys(change).length > 0) {
-			if (change.audience === undefined || change.audience === row.audience) await posts.update(id, change, undefined);
-			else {
-				const task: Task = { kind: "add", postId: id, authorId: viewer, audience: change.audience };
-				await this.#promised(id, task, (job) => posts.update(id, change, job));
-			}
+			// Who has it hears of the edit; who is in the audience only now gets it.
+			const task = { postId: id, authorId: viewer };
+			const { audience: now = row.audience } = change;
+			const tasks: Task[] = row.parentId ? [] : [{ kind: "edit", ...task, audience: row.audience }];
+			if (now < row.audience && !row.parentId) tasks.push({ kind: "add", ...task, audience: now });
+			await this.#promised(id, tasks, (jobs) => posts.update(id, change, jobs));
+			if (!row.parentId) await this.#applyOwn(viewer, { kind: "edit", postId: id });
 		}
 		return this.show(viewer, id);
 	}
@@ -133,8 +135,8 @@ export class Posts {
 		if (row.authorId !== viewer) throw new Problem("forbidden");
 		// One that was edited may have had a wider audience before.
 		const audience = row.editedAt === null ? row.audience : rankOf("public");
-		await this.#promised(id, { kind: "remove", postId: id, authorId: viewer, audience }, (job) =>
-			posts.remove(id, job),
+		await this.#promised(id, [{ kind: "remove", postId: id, authorId: viewer, audience }], (jobs) =>
+			posts.remove(id, jobs),
 		);
 		return this.#applyOwn(viewer, { kind: "remove", postId: id, cause: "deleted" });
 	}
@@ -148,16 +150,17 @@ export class Posts {
 		});
 	}
 
-	/** Makes a change with the job that it promises, then rings for it. */
-	async #promised(on: Id, task: Task, write: (job: Job) => Promise<void>): Promise<void> {
-		const jobId = await underFreshId(
+	/** Makes a change with the jobs that it promises, then rings for them. */
+	async #promised(on: Id, tasks: readonly Task[], write: (jobs: Job[]) => Promise<void>): Promise<void> {
+		const jobIds = await underFreshId(
 			() => this.mintFor(on),
-			async (id) => {
-				await write({ id, task });
-				return id;
+			async (first) => {
+				const jobs = tasks.map((task, n): Job => ({ id: n === 0 ? first : this.mintFor(on), task }));
+				await write(jobs);
+				return jobs.map((job) => job.id);
 			},
 		);
-		await this.#services.doorbell.ring([jobId]);
+		await this.#services.doorbell.ring(jobIds);
 	}
 
 	async #presentOne(row: PostRow): Promise<PostView> {
@@ -189,7 +192,7 @@ export class Posts {
 	}
 
 	/** Read your own write. The fan-out brings it too, so a failure here only delays it. */
-	async #applyOwn(owner: Id, change: Change): Promise<number | null> {
+	async #applyOwn(owner: Id, change: Delivery): Promise<number | null> {
 		try {
 			return await this.#services.timelines.of(owner).apply([change]);
 		} catch (error) {

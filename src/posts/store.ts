@@ -114,24 +114,27 @@ export class PostStore implements AuthorReader {
 		return keys.toReversed();
 	}
 
-	/** Changes an author's own post, and promises `job` with it when there is one. */
+	/** Changes an author's own post, and promises `jobs` with it, in one atomic batch. */
 	async update(
 		id: Id,
 		change: Partial<Pick<NewPost, "text" | "audience" | "link">>,
-		job: Job | undefined,
+		jobs: readonly Job[],
 	): Promise<void> {
 		const database = this.#shards.of(id);
+		const now = this.#now();
 		const write = database
 			.update(posts)
-			.set({ ...change, editedAt: this.#now() })
+			.set({ ...change, editedAt: now })
 			.where(eq(posts.id, id));
-		await (job ? database.batch([write, promise(database, job, this.#now())]) : write);
+		await database.batch([write, ...jobs.map((job) => promise(database, job, now))]);
 	}
 
 	/** Deletes a post, so that no read finds it or what hangs on it, and promises to clear up, in one atomic batch. */
-	async remove(id: Id, job: Job): Promise<void> {
+	async remove(id: Id, jobs: readonly Job[]): Promise<void> {
 		const database = this.#shards.of(id);
-		await database.batch([database.delete(posts).where(eq(posts.id, id)), promise(database, job, this.#now())]);
+		const now = this.#now();
+		const erase = database.delete(posts).where(eq(posts.id, id));
+		await database.batch([erase, ...jobs.map((job) => promise(database, job, now))]);
 	}
 
 	/** Deletes a comment with everything that answers it. */

@@ -17,6 +17,8 @@ const id = z.string().refine(isId) as unknown as z.ZodType<Id>;
 const taskSchema = z.discriminatedUnion("kind", [
 	/** Bring a post to everyone who follows its author and may see it. */
 	z.object({ kind: z.literal("add"), postId: id, authorId: id, audience: z.int() }),
+	/** Tell of an edited post in the timelines that have it. */
+	z.object({ kind: z.literal("edit"), postId: id, authorId: id, audience: z.int() }),
 	/** Take a deleted post out of the timelines of whoever was ever in its audience, and its comments and likes out of the store. */
 	z.object({ kind: z.literal("remove"), postId: id, authorId: id, audience: z.int() }),
 	/** Make the two sides of a pair, and the timelines of those whose view has changed, agree; `hold` is the job whose place to give back. */

@@ -1,15 +1,20 @@
 import type { Id } from "../store/ids.ts";
 import type { ShardMap } from "../store/shard-map.ts";
 import type { Reservation } from "./idempotency.ts";
-import type { Change, Entry, Page, Span } from "./log.ts";
+import type { Backfill, Changes, Delivery, Entry, Marker, Page, Span } from "./log.ts";
 import type { TimelineObject } from "./object.ts";
 
 /** An account's timeline, as the rest of the Worker sees it. Every call is safe to repeat. */
 export interface Timeline {
 	page(span: Span): Promise<Page>;
-	apply(changes: Change[]): Promise<number>;
-	backfill(entries: Entry[], complete: boolean): Promise<number>;
+	changes(since: number, limit: number): Promise<Changes>;
+	marker(): Promise<Marker>;
+	mark(postId: Id, force: boolean): Promise<Marker>;
+	entry(postId: Id): Promise<{ entry: Entry | null; floor: Id | null }>;
+	apply(changes: Delivery[]): Promise<number>;
+	backfill(backfill: Backfill): Promise<number>;
 	removeAuthor(authorId: Id): Promise<number>;
+	reset(): Promise<number>;
 	drop(): Promise<void>;
 	reserve(key: string, fingerprint: string, candidate: Id): Promise<Reservation>;
 	renew(key: string, from: Id, to: Id): Promise<Id>;
@@ -33,9 +38,14 @@ export class Timelines {
 		const call = <T>(run: (stub: DurableObjectStub<TimelineObject>) => Promise<T>) => this.#call(owner, run);
 		return {
 			page: (span) => call((stub) => stub.page(span)),
+			changes: (since, limit) => call(async (stub): Promise<Changes> => stub.changes(since, limit)),
+			marker: () => call((stub) => stub.marker()),
+			mark: (postId, force) => call((stub) => stub.mark(postId, force)),
+			entry: (postId) => call((stub) => stub.entry(postId)),
 			apply: (changes) => call((stub) => stub.apply(changes)),
-			backfill: (entries, complete) => call((stub) => stub.backfill(entries, complete)),
+			backfill: (backfill) => call((stub) => stub.backfill(backfill)),
 			removeAuthor: (authorId) => call((stub) => stub.removeAuthor(authorId)),
+			reset: () => call((stub) => stub.reset()),
 			drop: () => call((stub) => stub.drop()),
 			reserve: (key, fingerprint, candidate) =>
 				call(async (stub): Promise<Reservation> => stub.reserve(key, fingerprint, candidate)),

@@ -1,4 +1,4 @@
-import type { Id } from "../store/ids.ts";
+import { firstIdAt, type Id, timeOf } from "../store/ids.ts";
 
 /**
  * The timeline as a numbered log of changes: pure, no I/O.
@@ -9,7 +9,8 @@ import type { Id } from "../store/ids.ts";
  * write and to drop, which its owner must store before it tells anybody.
  *
  * Invariant: the entries are exactly the posts above the `floor` that were added and not removed.
- * At and below the floor the store is the authority.
+ * At and below the floor the store is the authority: what happens to a post there is told in a
+ * change, but kept nowhere.
  */
 
 /** Why a post is in a timeline. */
@@ -19,14 +20,62 @@ export type Via = "push" | "backfill" | "build";
 /** `deleted` is for good; after `relation` (the tie to the author ended) the post may come back. */
 export type Cause = "deleted" | "relation";
 
-export interface Entry {
+/** A post on its way into a timeline. */
+export interface Arrival {
 	postId: Id;
 	authorId: Id;
 	reason: Reason;
 	via: Via;
 }
 
-export type Change = ({ kind: "add" } & Entry) | { kind: "remove"; postId: Id; cause: Cause };
+export interface Entry extends Arrival {
+	/** When it got there: Unix milliseconds, a multiple of eight. */
+	at: number;
+}
+
+/** What a client is told. */
+export type Change =
+	| ({ kind: "add" } & Entry)
+	| { kind: "edit"; postId: Id }
+	| { kind: "remove"; postId: Id; cause: Cause }
+	/** The owner has read up to here. */
+	| { kind: "marker"; postId: Id };
+
+/** A change that somebody else brings about. */
+export type Delivery = ({ kind: "add" } & Arrival) | Exclude<Change, { kind: "add" | "marker" }>;
+
+/** What a new friend or followed account brings along. */
+export interface Backfill {
+	authorId: Id;
+	reason: "friend" | "follow";
+	/** Newest first. */
+	postIds: Id[];
+	/** Whether she has no older ones. */
+	complete: boolean;
+}
+
+/** What is in the log: changes, and resets. */
+type Logged =
+	| Change
+	/** More changed than changes tell: who knows less than this must read anew. */
+	| { kind: "reset" };
+
+/** A change with its number. */
+export type Numbered = Change & { seq: number };
+
+/** What came after a number, in order; `outdated` and `future` say that it cannot be told. */
+export type Changes =
+	| { state: "told"; changes: Numbered[]; seq: number; more: boolean }
+	| { state: "outdated"; seq: number }
+	| { state: "future"; seq: number };
+
+/** How far the owner has read. */
+export interface Marker {
+	postId: Id | null;
+	/** Entries of others that are newer. */
+	unreadCount: number;
+	seq: number;
+}
 
 /** A stored row: `first` is the `seq` of its first change. */
 export interface Row {
@@ -41,6 +90,16 @@ export interface Effects {
 	drops: number[];
 	/** The new floor, when it rose. */
 	floor?: Id;
+	/** The new marker, when it moved. */
+	marker?: Id;
+}
+
+/** What is stored beside the rows. */
+export interface State {
+	/** The number of the last change before the first row. */
+	seq: number;
+	floor: Id | null;
+	marker: Id | null;
 }
 
 export interface Page {
@@ -65,7 +124,7 @@ export interface LogOptions {
 }
 
 /** The format that {@link encode} writes; an object with another one is converted when it wakes. */
-export const LOG_FORMAT = 1;
+export const LOG_FORMAT = 2;
 export const LOG_OPTIONS: LogOptions = { keep: 1000, rowCapacity: 64, mostRows: 64 };
 
 interface Segment {
@@ -84,25 +143,27 @@ export class TimelineLog {
 	readonly #deleted = new Set<Id>();
 	#seq: number;
 	#floor: Id | null;
+	#marker: Id | null;
+	/** The number of the last reset, or of what came before the first row ever kept. */
+	#reset: number;
 
-	/** Folds `rows` (in the order of `first`); `seq` counts what came before the first of them. */
-	constructor(rows: readonly Row[], state: { seq: number; floor: Id | null }, options = LOG_OPTIONS) {
+	/** Folds `rows`, in the order of `first`. */
+	constructor(rows: readonly Row[], { seq, floor, marker }: State, options = LOG_OPTIONS) {
 		this.#options = options;
-		this.#floor = state.floor;
-		this.#seq = state.seq;
+		this.#floor = floor;
+		this.#marker = marker;
+		this.#seq = seq;
+		this.#reset = seq;
 		const folded = new Map<Id, Entry>();
 		for (const row of rows) {
 			const changes = decode(row.changes);
 			this.#segments.push({ ...row, count: changes.length, newest: newestOf(changes) });
-			this.#seq = row.first + changes.length - 1;
-			for (const change of changes) {
-				if (this.#below(change.postId)) continue;
-				if (change.kind === "add") folded.set(change.postId, entryOf(change));
-				else {
-					folded.delete(change.postId);
-					if (change.cause === "deleted") this.#deleted.add(change.postId);
-				}
+			for (const [n, change] of changes.entries()) {
+				if (change.kind === "reset") this.#reset = row.first + n;
+				else if (change.kind === "marker") this.#marker = change.postId;
+				else if (!this.#below(change.postId)) fold(change, folded, this.#deleted);
 			}
+			this.#seq = row.first + changes.length - 1;
 		}
 		this.#entries.push(...[...folded.values()].sort(newestFirst));
 		for (const entry of this.#entries) this.#present.add(entry.postId);
@@ -122,37 +183,100 @@ export class TimelineLog {
 		return { entries: this.#slice(span), seq: this.#seq, floor: this.#floor };
 	}
 
-	/**
-	 * Applies changes in order. What changes nothing gets no number: a post that is here already, was
-	 * deleted, or is below the floor, and the removal of one that is not here.
-	 */
-	apply(changes: readonly Change[]): Effects {
-		const accepted = changes.filter((change) => this.#accept(change));
-		return this.#trim(this.#append(accepted));
+	/** What came after `since`, at most `limit` changes. */
+	changes(since: number, limit: number): Changes {
+		const seq = this.#seq;
+		if (since > seq) return { state: "future", seq };
+		const oldest = (this.#segments[0]?.first ?? seq + 1) - 1;
+		if (since < Math.max(oldest, this.#reset)) return { state: "outdated", seq };
+		const changes: Numbered[] = [];
+		for (const { first, count, changes: text } of this.#segments) {
+			if (first + count - 1 <= since) continue;
+			for (const [n, change] of decode(text).entries()) {
+				if (change.kind === "reset" || first + n <= since) continue;
+				if (changes.length === limit) return { state: "told", changes, seq, more: true };
+				changes.push({ ...change, seq: first + n });
+			}
+		}
+		return { state: "told", changes, seq, more: false };
+	}
+
+	marker(owner: Id): Marker {
+		const newer = this.#marker === null ? this.#entries.length : this.#firstOlder(this.#marker, true);
+		let unreadCount = 0;
+		for (let i = 0; i < newer; i++) if (this.#entries[i]?.authorId !== owner) unreadCount++;
+		return { postId: this.#marker, unreadCount, seq: this.#seq };
+	}
+
+	/** Moves the marker, forward only unless `force`. */
+	mark(postId: Id, force: boolean): Effects {
+		const moves = this.#marker === null || (force ? postId !== this.#marker : postId > this.#marker);
+		if (!moves) return { puts: [], drops: [] };
+		this.#marker = postId;
+		return { ...this.#trim(this.#append([{ kind: "marker", postId }])), marker: postId };
+	}
+
+	/** Why a post is here, or null when it is not. */
+	entry(postId: Id): Entry | null {
+		return (this.#present.has(postId) && this.#entries[this.#firstOlder(postId, true)]) || null;
 	}
 
 	/**
-	 * Adds the newest posts of one author, newest first; `complete` says that she has no older ones.
+	 * Applies changes in order. What changes nothing gets no number: a post that is here already or was
+	 * deleted, the edit or the removal of one that is not here.
+	 */
+	apply(deliveries: readonly Delivery[], now: number): Effects {
+		const changes = deliveries.map((delivery) => dated(delivery, now));
+		return this.#trim(this.#append(changes.filter((change) => this.#accept(change))));
+	}
+
+	/** Says that more has changed than changes tell. */
+	reset(): Effects {
+		return this.#trim(this.#append([{ kind: "reset" }]));
+	}
+
+	/** Fills an empty log with its newest entries, newest first. Who knew an earlier log must read anew. */
+	fill(arrivals: readonly Arrival[], now: number): Effects {
+		const told: Logged[] = additions(arrivals, now).filter((change) => this.#accept(change));
+		if (this.#seq > 0) told.push({ kind: "reset" });
+		return this.#append(told);
+	}
+
+	/**
+	 * Adds the newest posts of one author, newest first, at `now`; `complete` says that she has no older ones.
 	 *
 	 * Where she has, the floor rises to the last of them, so that the older ones come from the store and
 	 * the timeline has no hole.
 	 */
-	backfill(entries: readonly Entry[], complete: boolean): Effects {
-		const effects = this.apply(entries.toReversed().map((entry): Change => ({ kind: "add", ...entry })));
-		const last = entries.at(-1)?.postId;
-		if (complete || !last || !this.#raise(last)) return effects;
-		return this.#trim({ ...effects, floor: last });
+	backfill({ authorId, reason, postIds, complete }: Backfill, now: number): Effects {
+		const arrivals = postIds.map((postId): Arrival => ({ postId, authorId, reason, via: "backfill" }));
+		const above = arrivals.filter(({ postId }) => !this.#below(postId));
+		// A friend who is only followed now shows less than before.
+		const less =
+			reason === "follow" && this.#entries.some((entry) => entry.authorId === authorId && entry.reason === "friend");
+		const told: Logged[] = additions(above, now).filter((change) => this.#accept(change));
+		// What comes into the feed below the floor, or leaves it unseen, is in no change.
+		if (less || !complete || above.length < arrivals.length) told.push({ kind: "reset" });
+		const effects = this.#append(told);
+		const last = postIds.at(-1);
+		const raised = !complete && last !== undefined && this.#raise(last);
+		return this.#trim(raised ? { ...effects, floor: last } : effects);
 	}
 
 	/** Takes out every entry of an author to whom the owner has no tie any more. */
 	removeAuthor(authorId: Id): Effects {
 		const gone = this.#entries.filter((entry) => entry.authorId === authorId);
-		return this.apply(gone.map(({ postId }): Change => ({ kind: "remove", postId, cause: "relation" })));
+		const told: Logged[] = gone.map(({ postId }) => ({ kind: "remove", postId, cause: "relation" }));
+		for (const { postId } of gone) this.#accept({ kind: "remove", postId, cause: "relation" });
+		// Her posts below the floor leave the feed too, and are in no change.
+		if (this.#floor !== null) told.push({ kind: "reset" });
+		return this.#trim(this.#append(told));
 	}
 
-	#accept(change: Change): boolean {
+	#accept(change: Exclude<Change, { kind: "marker" }>): boolean {
 		const { postId } = change;
-		if (this.#below(postId)) return false;
+		if (this.#below(postId)) return true;
+		if (change.kind === "edit") return this.#present.has(postId);
 		if (change.kind === "add") {
 			if (this.#present.has(postId) || this.#deleted.has(postId)) return false;
 			this.#present.add(postId);
@@ -168,43 +292,47 @@ export class TimelineLog {
 		return true;
 	}
 
-	#append(changes: readonly Change[]): Effects {
+	#append(changes: readonly Logged[]): Effects {
 		const touched = new Set<Segment>();
 		for (const change of changes) {
 			let segment = this.#segments.at(-1);
 			if (!segment || segment.count >= this.#options.rowCapacity) {
-				segment = { first: this.#seq + 1, count: 0, changes: "", newest: change.postId };
+				segment = { first: this.#seq + 1, count: 0, changes: "", newest: NONE };
 				this.#segments.push(segment);
 			}
 			segment.changes += encode(change);
 			segment.count += 1;
-			segment.newest = later(segment.newest, change.postId);
+			segment.newest = later(segment.newest, namedBy(change));
 			this.#seq += 1;
+			if (change.kind === "reset") this.#reset = this.#seq;
 			touched.add(segment);
 		}
 		return { puts: [...touched].map(({ first, changes }) => ({ first, changes })), drops: [] };
 	}
 
 	/**
-	 * Drops whole old rows while enough entries stay above the posts that go with them, or when nothing
-	 * they name is above the floor.
+	 * Drops whole old rows while enough entries stay above the posts that go with them, or when they name
+	 * no post above the floor.
 	 */
 	#trim(effects: Effects): Effects {
+		const { keep, rowCapacity } = this.#options;
 		const drops: number[] = [];
-		let floor: Id | undefined;
-		for (let oldest = this.#segments[0]; oldest && this.#segments.length > 1; oldest = this.#segments[0]) {
-			if (!this.#below(oldest.newest) && this.#firstOlder(oldest.newest, true) < this.#options.keep) break;
+		let { floor } = effects;
+		for (
+			let oldest = this.#segments[0];
+			oldest && this.#segments.length > keep / rowCapacity;
+			oldest = this.#segments[0]
+		) {
+			const spent = oldest.newest === NONE || this.#below(oldest.newest);
+			if (!spent && this.#firstOlder(oldest.newest, true) < keep) break;
 			this.#segments.shift();
 			drops.push(oldest.first);
-			if (this.#raise(oldest.newest)) floor = oldest.newest;
+			if (!spent && this.#raise(oldest.newest)) floor = oldest.newest;
 		}
 		if (drops.length === 0) return effects;
 		const dropped = new Set(drops);
-		return {
-			puts: effects.puts.filter((row) => !dropped.has(row.first)),
-			drops: [...effects.drops, ...drops],
-			...(floor ? { floor } : effects.floor ? { floor: effects.floor } : {}),
-		};
+		const puts = effects.puts.filter((row) => !dropped.has(row.first));
+		return { ...effects, puts, drops: [...effects.drops, ...drops], ...(floor ? { floor } : {}) };
 	}
 
 	#raise(floor: Id): boolean {
@@ -246,44 +374,108 @@ const REASONS = { own: "o", friend: "f", follow: "w" } as const;
 const VIAS = { push: "p", backfill: "b", build: "c" } as const;
 const CAUSES = { deleted: "d", relation: "r" } as const;
 const ID_LENGTH = 13;
+/** The leading characters of an id are its time, in units of eight milliseconds. */
+const TIME_LENGTH = 8;
 
-/** `+` reason via post author, or `-` cause post: fixed widths, no separators. */
-function encode(change: Change): string {
-	return change.kind === "add"
-		? `+${REASONS[change.reason]}${VIAS[change.via]}${change.postId}${change.authorId}`
-		: `-${CAUSES[change.cause]}${change.postId}`;
+/** Fixed widths, no separators: the first character tells what it is and so how long. */
+function encode(change: Logged): string {
+	switch (change.kind) {
+		case "add": {
+			const at = firstIdAt(change.at).slice(0, TIME_LENGTH);
+			return `+${REASONS[change.reason]}${VIAS[change.via]}${change.postId}${change.authorId}${at}`;
+		}
+		case "edit":
+			return `~${change.postId}`;
+		case "remove":
+			return `-${CAUSES[change.cause]}${change.postId}`;
+		case "marker":
+			return `*${change.postId}`;
+		case "reset":
+			return "!";
+	}
 }
 
-function decode(text: string): Change[] {
-	const changes: Change[] = [];
+/** @param timed whether additions carry their time; in format 1 they did not, and the post's own stands for it. */
+function decode(text: string, timed = true): Logged[] {
+	const changes: Logged[] = [];
 	let at = 0;
 	const take = (length: number) => {
 		at += length;
 		return text.slice(at - length, at);
 	};
+	const takeId = () => take(ID_LENGTH) as Id;
 	while (at < text.length) {
-		if (take(1) === "+") {
-			const reason = keyOf(REASONS, take(1));
-			const via = keyOf(VIAS, take(1));
-			changes.push({ kind: "add", reason, via, postId: take(ID_LENGTH) as Id, authorId: take(ID_LENGTH) as Id });
-		} else {
-			changes.push({ kind: "remove", cause: keyOf(CAUSES, take(1)), postId: take(ID_LENGTH) as Id });
+		switch (take(1)) {
+			case "+": {
+				const [reason, via] = [keyOf(REASONS, take(1)), keyOf(VIAS, take(1))];
+				const [postId, authorId] = [takeId(), takeId()];
+				const time = timed ? (`${take(TIME_LENGTH)}00000` as Id) : postId;
+				changes.push({ kind: "add", reason, via, postId, authorId, at: timeOf(time) });
+				break;
+			}
+			case "~":
+				changes.push({ kind: "edit", postId: takeId() });
+				break;
+			case "-":
+				changes.push({ kind: "remove", cause: keyOf(CAUSES, take(1)), postId: takeId() });
+				break;
+			case "*":
+				changes.push({ kind: "marker", postId: takeId() });
+				break;
+			case "!":
+				changes.push({ kind: "reset" });
+				break;
+			default:
+				throw new Error(NOT_A_ROW);
 		}
 	}
 	return changes;
 }
 
+/** Rows of an older format as they are written now. */
+export function upgrade(rows: readonly Row[], format: number): Row[] {
+	if (format !== 1) throw new Error(`no timeline format ${format}`);
+	return rows.map(({ first, changes }) => ({ first, changes: decode(changes, false).map(encode).join("") }));
+}
+
+const NOT_A_ROW = "timeline row is not in this format";
+
 function keyOf<K extends string>(codes: Readonly<Record<K, string>>, code: string): K {
 	for (const key in codes) if (codes[key] === code) return key;
-	throw new Error("timeline row is not in this format");
+	throw new Error(NOT_A_ROW);
 }
 
-function entryOf({ postId, authorId, reason, via }: Entry): Entry {
-	return { postId, authorId, reason, via };
+function fold(change: Change, entries: Map<Id, Entry>, deleted: Set<Id>): void {
+	if (change.kind === "add") entries.set(change.postId, entryOf(change));
+	if (change.kind !== "remove") return;
+	entries.delete(change.postId);
+	if (change.cause === "deleted") deleted.add(change.postId);
 }
 
-function newestOf(changes: readonly Change[]): Id {
-	return changes.reduce((newest, { postId }) => later(newest, postId), "" as Id);
+function entryOf({ postId, authorId, reason, via, at }: Entry): Entry {
+	return { postId, authorId, reason, via, at };
+}
+
+/** Times are kept in units of eight milliseconds. */
+function dated(delivery: Delivery, now: number): Exclude<Change, { kind: "marker" }> {
+	return delivery.kind === "add" ? { ...delivery, at: now - (now % 8) } : delivery;
+}
+
+/** Oldest first, the order in which they would have come. */
+function additions(arrivals: readonly Arrival[], now: number): ({ kind: "add" } & Entry)[] {
+	return arrivals.toReversed().map((arrival) => ({ kind: "add", ...arrival, at: now - (now % 8) }));
+}
+
+/** Below every id. */
+const NONE = "" as Id;
+
+/** The post that must be above the floor for the row to matter to the entries. */
+function namedBy(change: Logged): Id {
+	return change.kind === "reset" || change.kind === "marker" ? NONE : change.postId;
+}
+
+function newestOf(changes: readonly Logged[]): Id {
+	return changes.reduce((newest, change) => later(newest, namedBy(change)), NONE);
 }
 
 function newestFirst(a: Entry, b: Entry): number {

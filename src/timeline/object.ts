@@ -2,15 +2,20 @@ import { DurableObject } from "cloudflare:workers";
 import { asId, type Id } from "../store/ids.ts";
 import { Idempotency, type Reservation } from "./idempotency.ts";
 import {
-	type Change,
+	type Backfill,
+	type Changes,
+	type Delivery,
 	type Effects,
 	type Entry,
 	LOG_FORMAT,
 	LOG_OPTIONS,
+	type Marker,
 	type Page,
 	type Row,
 	type Span,
+	type State,
 	TimelineLog,
+	upgrade,
 } from "./log.ts";
 import type { TimelineSource } from "./source.ts";
 
@@ -42,18 +47,40 @@ export class TimelineObject extends DurableObject {
 
 	/** Reads a page, building the timeline first when it is cold. */
 	async page(span: Span): Promise<Page> {
+		return (await this.#warm()).page(span);
+	}
+
+	/** What came after a number: {@link TimelineLog.changes}. */
+	async changes(since: number, limit: number): Promise<Changes> {
+		return (await this.#warm()).changes(since, limit);
+	}
+
+	/** How far the owner has read. */
+	async marker(): Promise<Marker> {
+		return (await this.#warm()).marker(this.#owner());
+	}
+
+	/** Moves the marker: {@link TimelineLog.mark}. */
+	async mark(postId: Id, force: boolean): Promise<Marker> {
+		await this.#warm();
+		await this.#write((log) => log.mark(postId, force));
+		return this.marker();
+	}
+
+	/** Why a post is here, and the floor, below which the store must be asked. */
+	async entry(postId: Id): Promise<{ entry: Entry | null; floor: Id | null }> {
 		const log = await this.#warm();
-		return log.page(span);
+		return { entry: log.entry(postId), floor: log.page({ limit: 0 }).floor };
 	}
 
 	/** Applies changes; repeats and late ones change nothing. Answers with the new `seq`. */
-	async apply(changes: Change[]): Promise<number> {
-		return this.#write((log) => log.apply(changes));
+	async apply(changes: Delivery[]): Promise<number> {
+		return this.#write((log) => log.apply(changes, Date.now()));
 	}
 
 	/** Brings the newest posts of a new friend or followed account: {@link TimelineLog.backfill}. */
-	async backfill(entries: Entry[], complete: boolean): Promise<number> {
-		return this.#write((log) => log.backfill(entries, complete));
+	async backfill(backfill: Backfill): Promise<number> {
+		return this.#write((log) => log.backfill(backfill, Date.now()));
 	}
 
 	/** Takes out the posts of an author to whom the owner has no tie any more: {@link TimelineLog.removeAuthor}. */
@@ -61,17 +88,15 @@ export class TimelineObject extends DurableObject {
 		return this.#write((log) => log.removeAuthor(authorId));
 	}
 
-	/** Forgets the entries, so that the next read builds them again; the numbers go on where they were. */
-	async drop(): Promise<void> {
-		const log = await this.#settled();
-		if (log) this.#forget(log);
+	/** Says that more has changed than changes tell: {@link TimelineLog.reset}. */
+	async reset(): Promise<number> {
+		return this.#write((log) => log.reset());
 	}
 
-	#forget(log: TimelineLog): void {
-		this.#setMeta("seq", String(log.seq));
-		this.#sql.exec(`DELETE FROM log`);
-		this.#sql.exec(`DELETE FROM meta WHERE name IN ('format', 'floor')`);
-		this.#log = undefined;
+	/** Forgets the entries, so that the next read builds them again; the numbers and the marker stay. */
+	async drop(): Promise<void> {
+		const log = await this.#settled();
+		if (log) this.ctx.storage.transactionSync(() => this.#forget(log));
 	}
 
 	/** Claims an idempotency key for a request of the owner's: {@link Idempotency.reserve}. */
@@ -92,10 +117,12 @@ export class TimelineObject extends DurableObject {
 	/** Memory is changed first, so a failed write must not leave it ahead of the storage. */
 	async #write(change: (log: TimelineLog) => Effects): Promise<number> {
 		const log = await this.#settled();
-		if (!log) return Number(this.#meta("seq") ?? 0);
+		if (!log) return this.#state().seq;
 		try {
-			this.#store(change(log));
-			if (log.overgrown) this.#forget(log);
+			this.ctx.storage.transactionSync(() => {
+				this.#store(change(log));
+				if (log.overgrown) this.#forget(log);
+			});
 		} catch (error) {
 			this.#log = this.#load();
 			throw error;
@@ -118,33 +145,58 @@ export class TimelineObject extends DurableObject {
 	}
 
 	async #build(): Promise<TimelineLog> {
-		const name = this.ctx.id.name;
-		if (!name) throw new Error("a timeline is reached by its owner's id");
-		const found = await this.#source.older(asId(name), undefined, LOG_OPTIONS.keep + 1);
+		const found = await this.#source.older(this.#owner(), undefined, LOG_OPTIONS.keep + 1);
 		// One more than is kept tells whether there are older ones; it marks the floor.
 		const floor = found[LOG_OPTIONS.keep]?.postId ?? null;
-		const entries = found.slice(0, LOG_OPTIONS.keep);
-		const log = new TimelineLog([], { seq: Number(this.#meta("seq") ?? 0), floor });
-		this.#store(log.apply(entries.toReversed().map((entry): Change => ({ kind: "add", ...entry }))));
-		if (floor) this.#setMeta("floor", floor);
-		this.#setMeta("format", String(LOG_FORMAT));
+		const log = new TimelineLog([], { ...this.#state(), floor });
+		this.ctx.storage.transactionSync(() => {
+			this.#store(log.fill(found.slice(0, LOG_OPTIONS.keep), Date.now()));
+			if (floor) this.#setMeta("floor", floor);
+			this.#setMeta("format", String(LOG_FORMAT));
+		});
 		this.#log = log;
 		return log;
 	}
 
-	#load(): TimelineLog | undefined {
-		if (this.#meta("format") === undefined) return undefined;
-		const rows = this.#sql
-			.exec<Row & Record<string, SqlStorageValue>>(`SELECT first, changes FROM log ORDER BY first`)
-			.toArray();
-		const floor = this.#meta("floor");
-		return new TimelineLog(rows, {
-			seq: Number(this.#meta("seq") ?? 0),
-			floor: floor === undefined ? null : asId(floor),
-		});
+	#owner(): Id {
+		const { name } = this.ctx.id;
+		if (!name) throw new Error("a timeline is reached by its owner's id");
+		return asId(name);
 	}
 
-	#store({ puts, drops, floor }: Effects): void {
+	#forget(log: TimelineLog): void {
+		this.#setMeta("seq", String(log.seq));
+		this.#sql.exec(`DELETE FROM log`);
+		this.#sql.exec(`DELETE FROM meta WHERE name IN ('format', 'floor')`);
+		this.#log = undefined;
+	}
+
+	#load(): TimelineLog | undefined {
+		const format = Number(this.#meta("format") ?? 0);
+		if (format === 0) return undefined;
+		let rows: Row[] = this.#sql
+			.exec<Row & Record<string, SqlStorageValue>>(`SELECT first, changes FROM log ORDER BY first`)
+			.toArray();
+		if (format !== LOG_FORMAT) {
+			rows = upgrade(rows, format);
+			this.ctx.storage.transactionSync(() => {
+				this.#store({ puts: rows, drops: [] });
+				this.#setMeta("format", String(LOG_FORMAT));
+			});
+		}
+		return new TimelineLog(rows, this.#state());
+	}
+
+	#state(): State {
+		const [floor, marker] = [this.#meta("floor"), this.#meta("marker")];
+		return {
+			seq: Number(this.#meta("seq") ?? 0),
+			floor: floor === undefined ? null : asId(floor),
+			marker: marker === undefined ? null : asId(marker),
+		};
+	}
+
+	#store({ puts, drops, floor, marker }: Effects): void {
 		for (const row of puts) {
 			this.#sql.exec(
 				`INSERT INTO log (first, changes) VALUES (?, ?) ON CONFLICT DO UPDATE SET changes = excluded.changes`,
@@ -154,6 +206,7 @@ export class TimelineObject extends DurableObject {
 		}
 		for (const first of drops) this.#sql.exec(`DELETE FROM log WHERE first = ?`, first);
 		if (floor) this.#setMeta("floor", floor);
+		if (marker) this.#setMeta("marker", marker);
 	}
 
 	#meta(name: string): string | undefined {

@@ -1,5 +1,5 @@
 import type { Id } from "../store/ids.ts";
-import type { Entry } from "./log.ts";
+import type { Arrival } from "./log.ts";
 
 /**
  * Where a timeline comes from: the posts and relations in the store, of which it is a projection.
@@ -7,7 +7,7 @@ import type { Entry } from "./log.ts";
  */
 export interface TimelineSource {
 	/** The newest posts below `before` (exclusive) that belong into the owner's feed, newest first. */
-	older(owner: Id, before: Id | undefined, limit: number): Promise<Entry[]>;
+	older(owner: Id, before: Id | undefined, limit: number): Promise<Arrival[]>;
 	/** The oldest posts above `after` (exclusive) and up to `upTo` (inclusive), newest first. */
-	newer(owner: Id, after: Id, upTo: Id, limit: number): Promise<Entry[]>;
+	newer(owner: Id, after: Id, upTo: Id, limit: number): Promise<Arrival[]>;
 }

@@ -1,0 +1,96 @@
+import { Problem } from "../gateway/problem.ts";
+import { LEVELS } from "../graph/rules.ts";
+import { feeds } from "../posts/audience.ts";
+import type { PostView } from "../posts/post.ts";
+import type { Id } from "../store/ids.ts";
+import type { Numbered, Reason, Via } from "../timeline/log.ts";
+import type { FeedServices } from "./feed.ts";
+
+/** A change as a client gets it. */
+export interface ChangeView {
+	seq: number;
+	kind: Numbered["kind"];
+	postId: Id;
+	/** Of additions and edits. */
+	post?: PostView | undefined;
+}
+
+export interface ChangesPage {
+	changes: ChangeView[];
+	seq: number;
+	more: boolean;
+}
+
+/**
+ * What came into the viewer's timeline after `since`. An addition or edit of a post that she may not see
+ * any more is a removal to her.
+ *
+ * @throws Problem `seq_outdated` or `seq_in_future`
+ */
+export async function readChanges(
+	services: FeedServices,
+	viewer: Id,
+	since: number,
+	limit: number,
+): Promise<ChangesPage> {
+	const found = await services.timelines.of(viewer).changes(since, limit);
+	if (found.state !== "told") throw new Problem(found.state === "future" ? "seq_in_future" : "seq_outdated");
+	const told = found.changes.flatMap(({ kind, postId }) => (kind === "add" || kind === "edit" ? [postId] : []));
+	const posts = await visiblePosts(services, viewer, told);
+	const changes = found.changes.map(({ seq, kind, postId }): ChangeView => {
+		if (kind === "remove" || kind === "marker") return { seq, kind, postId };
+		const post = posts.get(postId);
+		return post ? { seq, kind, postId, post } : { seq, kind: "remove", postId };
+	});
+	return { changes, seq: found.seq, more: found.more };
+}
+
+/** Those of `ids` that belong into the viewer's feed as it is today. */
+async function visiblePosts(
+	{ graph, posts, postStore }: FeedServices,
+	viewer: Id,
+	ids: readonly Id[],
+): Promise<Map<Id, PostView>> {
+	if (ids.length === 0) return new Map();
+	const rows = [...(await postStore.byIds(ids, viewer)).values()];
+	const levels = await graph.levels(viewer, [...new Set(rows.map((row) => row.authorId))]);
+	const shown = rows.filter((row) => feeds(row.audience, levels.get(row.authorId) ?? LEVELS.none));
+	return new Map((await posts.present(shown)).map((post) => [post.id, post]));
+}
+
+/** Why a post is or is not in a feed. */
+export interface EntryView {
+	present: boolean;
+	reason: Reason | null;
+	via: Via | null;
+	/** Unix milliseconds; null when it is read from the store. */
+	deliveredAt: number | null;
+	filteredBy: "deleted" | "audience" | "relation" | null;
+}
+
+/** @throws Problem `post_not_found` when the viewer may not see it and it never came to her. */
+export async function explainEntry(
+	{ timelines, graph, posts, postStore }: FeedServices,
+	viewer: Id,
+	postId: Id,
+): Promise<EntryView> {
+	const { entry, floor } = await timelines.of(viewer).entry(postId);
+	const row = (await postStore.byIds([postId], viewer)).get(postId);
+	const known = { reason: entry?.reason ?? null, via: entry?.via ?? null, deliveredAt: entry?.at ?? null };
+	if (!row) {
+		if (!entry) throw new Problem("post_not_found");
+		return { present: false, ...known, filteredBy: "deleted" };
+	}
+	const level = (await graph.levels(viewer, [row.authorId])).get(row.authorId) ?? LEVELS.none;
+	if (row.parentId === null && feeds(row.audience, level)) {
+		const stored = floor !== null && postId <= floor;
+		const reason = level === LEVELS.self ? "own" : level === LEVELS.friend ? "friend" : "follow";
+		// Below the floor the feed is read from the store, by the same rule as here.
+		return stored
+			? { present: true, reason, via: "build", deliveredAt: null, filteredBy: null }
+			: { present: entry !== null, ...known, filteredBy: null };
+	}
+	// Whoever may not see it learns nothing, unless it came to her before.
+	if (!entry) await posts.visible(viewer, postId);
+	return { present: false, ...known, filteredBy: level === LEVELS.none ? "relation" : "audience" };
+}
