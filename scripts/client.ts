@@ -1,6 +1,6 @@
 /** A small client of a running server, for the commands of this folder. */
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 export const ROOT = join(import.meta.dirname, "..");
 
@@ -55,7 +55,10 @@ export class Client {
 	}
 }
 
-export const DEV_VARS = join(ROOT, ".dev.vars");
+/** Where the local server keeps everything. */
+export const STATE = resolve(ROOT, process.env.STATE_DIR ?? ".wrangler/state");
+/** Its secrets, beside what they encrypt. */
+export const DEV_VARS = join(STATE, "dev.vars");
 
 /** The operator's secret: of the environment, or of the local server in this checkout. */
 export function operatorSecret(): string {

@@ -50,8 +50,9 @@ export interface Network {
 const DAY = 86_400_000;
 
 export function makeNetwork(options: NetworkOptions): Network {
-	const teller = new Teller(options.seed);
-	const accounts = makeAccounts(teller, options);
+	const tag = tagOf(options);
+	const teller = new Teller(Number.parseInt(tag, 36));
+	const accounts = makeAccounts(teller, options, tag);
 	const since = options.until - 365 * DAY;
 	const at = () => since + teller.int(300 * DAY);
 	const id = (n: number): Id => {
@@ -87,11 +88,24 @@ export function expectedFeed(network: Network, viewer: Id): Post[] {
 		.sort((a, b) => (a.id < b.id ? 1 : -1));
 }
 
-function makeAccounts(teller: Teller, { seed, accounts, until, first }: NetworkOptions): Account[] {
+/**
+ * Stands for what a network is made of, so that two different ones share no account: four characters. The
+ * demo, which has seed 0, goes without.
+ */
+function tagOf({ seed, accounts, posts, graph }: NetworkOptions): string {
+	let hash = 2166136261;
+	// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv/), over the numbers as text.
+	for (const letter of [seed, accounts, posts, graph?.length ?? "", JSON.stringify(graph?.slice(0, 100))].join()) {
+		hash = Math.imul(hash ^ letter.charCodeAt(0), 16777619) >>> 0;
+	}
+	return (hash % 36 ** 4).toString(36).padStart(4, "0");
+}
+
+function makeAccounts(teller: Teller, { seed, accounts, until, first }: NetworkOptions, tag: string): Account[] {
 	return Array.from({ length: accounts }, (_, n) => {
 		const language = teller.language();
 		const { displayName, latin } = teller.person(language);
-		const username = n === 0 && first ? first : `${latin.slice(0, 12)}${n}${seed === 0 ? "" : `_s${seed}`}`;
+		const username = n === 0 && first ? first : `${latin.slice(0, 12)}${n}${seed === 0 ? "" : `_${tag}`}`;
 		return {
 			id: encodeId({ time: until - 400 * DAY + n, shard: teller.int(LOGICAL_SHARDS), tail: teller.int(4096) }),
 			username,

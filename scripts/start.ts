@@ -8,13 +8,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DEV_VARS, ROOT } from "./client.ts";
+import { DEV_VARS, ROOT, STATE } from "./client.ts";
 
 const port = Number(process.env.PORT ?? 8787);
 const url = `http://localhost:${port}`;
-const state = resolve(ROOT, process.env.STATE_DIR ?? ".wrangler/state");
+const state = STATE;
 const seeded = join(state, "demo-data");
 const DATABASES = ["IDENTITY", "SHARD_0", "SHARD_1"];
 const DEMO = ["--seed", "0", "--accounts", "60", "--posts", "400", "--first", "demo"];
@@ -22,22 +22,31 @@ const DEMO = ["--seed", "0", "--accounts", "60", "--posts", "400", "--first", "d
 const children = new Set<ChildProcess>();
 let stopping = false;
 
-process.on("SIGINT", () => stop(0));
-process.on("SIGTERM", () => stop(0));
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop(0));
+// Whatever ends this process ends what it started.
+process.on("exit", () => {
+	for (const child of children) signal(child, "SIGKILL");
+});
 
 await requireFreePort();
-makeSecrets();
 mkdirSync(state, { recursive: true });
+makeSecrets();
 console.log("Edgefeed: preparing the databases…");
 for (const database of DATABASES)
 	await wrangler("d1", "migrations", "apply", database, "--local", "--persist-to", state);
 
 console.log("Edgefeed: starting…");
 const server = run(
-	["dev", "--port", String(port), "--persist-to", state, "--log-level", "warn", "--show-interactive-dev-session=false"],
+	[
+		"dev",
+		...["--port", String(port), "--persist-to", state, "--env-file", DEV_VARS],
+		...["--log-level", "warn", "--show-interactive-dev-session=false"],
+	],
 	"inherit",
 );
-server.on("exit", (code) => stop(code ?? 1));
+server.on("exit", (code) => {
+	if (!stopping) stop(code ?? 1);
+});
 await ready();
 if (!existsSync(seeded)) {
 	console.log("Edgefeed: loading demo data…");
@@ -68,7 +77,7 @@ function demoUntil(): string {
 	return readFileSync(file, "utf8");
 }
 
-/** Secrets of this checkout's own, made once: sessions survive a restart. */
+/** Secrets of this state's own, made once: sessions survive a restart, and the keys that they encrypt move with them. */
 function makeSecrets(): void {
 	if (existsSync(DEV_VARS)) return;
 	const secret = () => randomBytes(32).toString("hex");
@@ -96,7 +105,7 @@ async function ready(): Promise<void> {
 		await sleep(100);
 	}
 	console.error("The server did not come up within a minute.");
-	stop(1);
+	return stopped(1);
 }
 
 async function wrangler(...args: string[]): Promise<void> {
@@ -125,13 +134,20 @@ async function finished(child: ChildProcess, what: string): Promise<void> {
 	child.stdout?.on("data", (chunk) => (output += chunk));
 	child.stderr?.on("data", (chunk) => (output += chunk));
 	const code = await new Promise<number | null>((exit) => child.on("exit", exit));
-	if (code === 0 || stopping) return;
-	console.error(`${what} failed:\n${output}`);
-	stop(1);
+	if (code === 0 && !stopping) return;
+	if (!stopping) console.error(`${what} failed:\n${output}`);
+	return stopped(1);
+}
+
+/** Stops, and never returns: nothing more may be started. */
+function stopped(code: number): Promise<never> {
+	stop(code);
+	return new Promise(() => {});
 }
 
 function stop(code: number): void {
-	if (stopping) return;
+	// A second Ctrl-C does not wait.
+	if (stopping) process.exit(code);
 	stopping = true;
 	for (const child of children) signal(child, "SIGINT");
 	const patience = setTimeout(() => {

@@ -2,6 +2,7 @@ import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { feedRoutes } from "./feed/routes.ts";
+import { streamRoutes } from "./feed/stream-routes.ts";
 import { syncRoutes } from "./feed/sync-routes.ts";
 import { limitBody, requireJson } from "./gateway/body.ts";
 import { createRouter } from "./gateway/openapi.ts";
@@ -29,6 +30,8 @@ export function createApp(services: Services) {
 	app.get("/healthz", (c) => c.json({ status: "ok" }));
 
 	app.use("/auth/*", limitBody(BODY), requireJson);
+	// Before the token is required: a stream's can come in other ways.
+	app.route("/", streamRoutes(services));
 	app.use("/v1/*", requireToken(services.tokens), limitBody(BODY), requireJson);
 	app.use("/ops/*", requireOperator(services.settings.OPERATOR_SECRET), limitBody(IMPORT_BODY), requireJson);
 

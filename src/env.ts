@@ -2,7 +2,7 @@ import { z } from "zod";
 import { regionSchema, shardMapSchema } from "./store/shard-map.ts";
 import type { TimelineObject } from "./timeline/object.ts";
 
-/** What the runtime binds to the Worker: `wrangler.toml` and, for the secrets, `wrangler secret put` or `.dev.vars`. */
+/** What the runtime binds to the Worker: `wrangler.toml` and, for the secrets, `wrangler secret put` or an env file. */
 export interface Env {
 	readonly IDENTITY: D1Database;
 	readonly TIMELINE: DurableObjectNamespace<TimelineObject>;

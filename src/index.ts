@@ -15,9 +15,10 @@ export default {
 	},
 } satisfies ExportedHandler<Env>;
 
-/** The timeline object with its source: the store of this environment. */
+/** The timeline object with what it reads: the store of this environment. */
 export class Timeline extends TimelineObject {
 	constructor(ctx: DurableObjectState, env: Env) {
-		super(ctx, env, servicesOf(env).source);
+		const { source, feedPosts } = servicesOf(env);
+		super(ctx, env, source, feedPosts);
 	}
 }

@@ -5,6 +5,7 @@ import { type Env, parseSettings, type Settings } from "./env.ts";
 import type { FanoutServices } from "./fanout/consume.ts";
 import type { ChunkMessage } from "./fanout/messages.ts";
 import { ProgressStore } from "./fanout/progress.ts";
+import { FeedPosts } from "./feed/posts.ts";
 import { StoreSource } from "./feed/source.ts";
 import type { TokenRules } from "./gateway/tokens.ts";
 import { Graph } from "./graph/graph.ts";
@@ -91,6 +92,7 @@ function build(env: Env) {
 		timelines,
 		map,
 		source,
+		feedPosts: new FeedPosts({ graph, posts, postStore }),
 		fanout,
 		shards,
 		minter,

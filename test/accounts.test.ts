@@ -1,7 +1,7 @@
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { expect, it } from "vitest";
 import { regionOf } from "../src/accounts/auth-routes.ts";
-import { decodeId, type Id } from "../src/store/ids.ts";
+import { decodeId, encodeId, type Id } from "../src/store/ids.ts";
 import { accessToken, call, ORIGIN, PASSWORD, signUp } from "./api.ts";
 import { env } from "./env.ts";
 
@@ -67,6 +67,30 @@ it("a sign-up that died half-way gives the address and the username back after a
 	// An account that has credentials is nobody's to clear away.
 	await env.IDENTITY.prepare("UPDATE user SET createdAt = '2020-01-01T00:00:00.000Z' WHERE username = 'half70'").run();
 	expect(await send("half70")).toMatchObject({ status: 409, body: { code: "username_taken" } });
+});
+
+it("an imported account signs in, and keeps its names also without a password", async () => {
+	const id = (tail: number) => encodeId({ time: Date.now() - 1000, shard: 5, tail });
+	const rows = [
+		{ id: id(1), username: "Imported_One", email: "Imported.One@Feed.test", displayName: "One", bio: "" },
+		{ id: id(2), username: "imported_two", email: "imported.two@feed.test", displayName: "Two", bio: "" },
+	];
+	const load = (accounts: unknown[], password?: string) =>
+		call("POST", "/ops/import", {
+			headers: { "x-operator-secret": env.OPERATOR_SECRET },
+			body: { accounts, password },
+		});
+	expect((await load(rows.slice(0, 1), PASSWORD)).body).toMatchObject({ accounts: 1, refused: 0 });
+	expect((await load(rows.slice(1))).body).toMatchObject({ accounts: 1, refused: 0 });
+	expect((await load(rows, PASSWORD)).body).toMatchObject({ accounts: 0, refused: 0 });
+	const signIn = (email: string) => call("POST", "/auth/sign-in/email", { body: { email, password: PASSWORD } });
+	expect((await signIn("imported.one@feed.test")).status).toBe(200);
+	await env.IDENTITY.prepare("UPDATE user SET createdAt = '2020-01-01T00:00:00.000Z' WHERE id = ?").bind(id(2)).run();
+	await env.IDENTITY.prepare("DELETE FROM account WHERE userId = ?").bind(id(2)).run();
+	const thief = { email: "thief@feed.test", password: PASSWORD, name: "T", username: "imported_two" };
+	expect((await call("POST", "/auth/sign-up/email", { body: thief })).status).toBe(409);
+	const other = { ...rows[0], id: id(3) };
+	expect((await load([other])).body).toMatchObject({ accounts: 0, refused: 1 });
 });
 
 it("a profile is shown to others without what is private, and changed by its owner only", async () => {

@@ -41,7 +41,7 @@ export async function call<T = Record<string, unknown>>(
 	return { status: response.status, headers: response.headers, body: (json ? JSON.parse(answer) : answer) as T };
 }
 
-const worker = (exports as unknown as { default: Fetcher }).default;
+export const worker = (exports as unknown as { default: Fetcher }).default;
 
 export interface List<T> {
 	items: T[];

@@ -127,6 +127,30 @@ describe("a timeline", () => {
 		expect(after.seq).toBe(before.seq + 4);
 	});
 
+	it("that is dropped and delivered to while it is being built counts on without a repeat", async () => {
+		const ann = await signUp("Ann");
+		for (let i = 0; i < 3; i++) await ann.post(`${i}`);
+		const minter = new IdMinter(Date.now, Math.random);
+		const add = () => ({
+			kind: "add" as const,
+			postId: minter.mint(logicalShardOf(ann.id as Id)),
+			authorId: ann.id as Id,
+			reason: "own" as const,
+			via: "push" as const,
+		});
+		await runInDurableObject(stub(ann), async (instance, state) => {
+			// All three wait for the same build.
+			const page = instance.page({ limit: 1 });
+			await Promise.all([page, instance.drop(), instance.apply([add()])]);
+			expect(state.storage.sql.exec("SELECT * FROM log").toArray()).toEqual([]);
+			const rebuilt = await instance.page({ limit: 100 });
+			expect(await instance.apply([add()])).toBe(rebuilt.seq + 1);
+		});
+		const before = await ann.feed();
+		await evictDurableObject(stub(ann));
+		expect(await ann.feed()).toEqual(before);
+	});
+
 	it("writes one row for a delivery, and drops whole old rows", async () => {
 		const ann = await signUp("Ann");
 		await ann.feed();

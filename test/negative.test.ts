@@ -33,6 +33,8 @@ interface Case {
 	open?: boolean;
 	/** The credential is a session token, so an access token is refused. */
 	session?: boolean;
+	/** Asks for a socket. */
+	upgrade?: boolean;
 	/** Not there without the operator's secret. */
 	operator?: boolean;
 }
@@ -157,6 +159,10 @@ const CASES: Record<string, Case> = {
 		path: () => "/v1/feed/changes?since=0",
 		badQuery: { since: ["", "-1", "x", "1.5", "1e30"] },
 	},
+	// Their other ways in, and the upgrade, have tests of their own.
+	"GET /v1/feed/stream": { path: () => "/v1/feed/stream", upgrade: true, badQuery: { since: ["", "-1", "x"] } },
+	"GET /v1/feed/events": { path: () => "/v1/feed/events", badQuery: { since: ["", "-1", "x"], hydrate: ["yes"] } },
+	"POST /v1/feed/tickets": { path: () => "/v1/feed/tickets" },
 	"GET /v1/feed/marker": { path: () => "/v1/feed/marker" },
 	"PUT /v1/feed/marker": {
 		path: () => "/v1/feed/marker",
@@ -218,7 +224,10 @@ it("the table has every route, and no other", async () => {
 
 describe.each(Object.entries(CASES))("%s", (name, test) => {
 	const [method = ""] = name.split(" ");
-	const secret: Record<string, string> = test.operator ? { "x-operator-secret": env.OPERATOR_SECRET } : {};
+	const secret: Record<string, string> = {
+		...(test.operator ? { "x-operator-secret": env.OPERATOR_SECRET } : {}),
+		...(test.upgrade ? { upgrade: "websocket" } : {}),
+	};
 	const send = (
 		token: string | undefined,
 		{ headers, path, ...more }: { body?: unknown; raw?: string; headers?: Record<string, string>; path?: string } = {},

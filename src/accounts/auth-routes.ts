@@ -39,7 +39,7 @@ const signUp = createRoute({
 			}),
 		),
 	},
-	responses: { 200: json(sessionAnswer, "The account, signed in"), ...problems(400, 409, 413, 415, 429) },
+	responses: { 200: json(sessionAnswer, "The account, signed in"), ...problems(400, 409, 413, 415, 429, 503) },
 });
 
 const signInByEmail = createRoute({
@@ -105,14 +105,18 @@ export interface AuthServices {
 export function authRoutes({ identity, defaultRegion }: AuthServices) {
 	const forward = async (c: Context, body?: unknown) => answer(c, await identity.handle(requestOf(c, body)));
 
+	/** Two who race for a name get past better-auth's check; the database refuses one, and better-auth does not say why. */
+	const whoseNames = async ({ email, username }: { email: string; username: string }) => {
+		if (await identity.idOf(username)) return new Problem("username_taken");
+		return new Problem((await identity.idOfEmail(email)) ? "email_taken" : "unavailable");
+	};
+
 	return createRouter()
 		.openapi(signUp, async (c) => {
 			const body = c.req.valid("json");
 			const region = body.region ?? regionOf(c.req.raw.cf as IncomingRequestCfProperties | undefined, defaultRegion);
 			const response = await identity.signUp(requestOf(c, { ...body, region }), body);
-			// Two who race for a name get past better-auth's check, and the database refuses one.
-			if (response.status === 422)
-				throw new Problem((await identity.idOf(body.username)) ? "username_taken" : "email_taken");
+			if (response.status === 422) throw await whoseNames(body);
 			return answer(c, response);
 		})
 		.openapi(signInByEmail, async (c) => forward(c, c.req.valid("json")))

@@ -11,6 +11,7 @@ import type { NewProfile } from "./store.ts";
 const users = sqliteTable("user", {
 	id: text("id").$type<Id>().primaryKey(),
 	name: text("name").notNull(),
+	email: text("email").notNull(),
 	username: text("username"),
 	region: text("region").$type<Region>().notNull(),
 });
@@ -65,11 +66,20 @@ export class Identity {
 		await this.#options.database
 			.prepare(
 				`DELETE FROM user WHERE (email = ?1 OR username = ?2) AND createdAt < ?3
-				AND NOT EXISTS (SELECT 1 FROM account WHERE account.userId = user.id)`,
+				AND emailVerified = 0 AND NOT EXISTS (SELECT 1 FROM account WHERE account.userId = user.id)`,
 			)
 			.bind(email.toLowerCase(), username.toLowerCase(), before)
 			.run();
 		return this.handle(request);
+	}
+
+	/** Whose an address is. */
+	async idOfEmail(email: string): Promise<Id | undefined> {
+		const [user] = await drizzle(this.#options.database)
+			.select({ id: users.id })
+			.from(users)
+			.where(eq(users.email, email.toLowerCase()));
+		return user?.id;
 	}
 
 	async idOf(username: string): Promise<Id | undefined> {

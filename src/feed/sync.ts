@@ -5,6 +5,7 @@ import type { PostView } from "../posts/post.ts";
 import type { Id } from "../store/ids.ts";
 import type { Numbered, Reason, Via } from "../timeline/log.ts";
 import type { FeedServices } from "./feed.ts";
+import { FeedPosts } from "./posts.ts";
 
 /** A change as a client gets it. */
 export interface ChangeView {
@@ -36,26 +37,13 @@ export async function readChanges(
 	const found = await services.timelines.of(viewer).changes(since, limit);
 	if (found.state !== "told") throw new Problem(found.state === "future" ? "seq_in_future" : "seq_outdated");
 	const told = found.changes.flatMap(({ kind, postId }) => (kind === "add" || kind === "edit" ? [postId] : []));
-	const posts = await visiblePosts(services, viewer, told);
+	const posts = await new FeedPosts(services).visible(viewer, told);
 	const changes = found.changes.map(({ seq, kind, postId }): ChangeView => {
 		if (kind === "remove" || kind === "marker") return { seq, kind, postId };
 		const post = posts.get(postId);
 		return post ? { seq, kind, postId, post } : { seq, kind: "remove", postId };
 	});
 	return { changes, seq: found.seq, more: found.more };
-}
-
-/** Those of `ids` that belong into the viewer's feed as it is today. */
-async function visiblePosts(
-	{ graph, posts, postStore }: FeedServices,
-	viewer: Id,
-	ids: readonly Id[],
-): Promise<Map<Id, PostView>> {
-	if (ids.length === 0) return new Map();
-	const rows = [...(await postStore.byIds(ids, viewer)).values()];
-	const levels = await graph.levels(viewer, [...new Set(rows.map((row) => row.authorId))]);
-	const shown = rows.filter((row) => feeds(row.audience, levels.get(row.authorId) ?? LEVELS.none));
-	return new Map((await posts.present(shown)).map((post) => [post.id, post]));
 }
 
 /** Why a post is or is not in a feed. */

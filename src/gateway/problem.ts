@@ -14,6 +14,7 @@ export const PROBLEMS = {
 	token_missing: [401, "An access token is needed"],
 	token_invalid: [401, "The access token is not valid"],
 	token_expired: [401, "The access token has expired"],
+	ticket_invalid: [401, "The ticket is used up, too old or none"],
 	session_invalid: [401, "The session token is not valid"],
 	invalid_credentials: [401, "The name or the password is wrong"],
 	forbidden: [403, "This is not yours to change"],
@@ -31,6 +32,8 @@ export const PROBLEMS = {
 	seq_outdated: [410, "The log does not reach back so far: read the feed anew"],
 	body_too_large: [413, "The body is too large"],
 	unsupported_media_type: [415, "The body must be application/json"],
+	upgrade_required: [426, "This address speaks WebSocket"],
+	too_many_streams: [429, "Too many devices are connected"],
 	too_many_requests: [429, "Too many requests"],
 	internal_error: [500, "Something went wrong on our side"],
 	unavailable: [503, "A part of the service is not available"],
@@ -95,8 +98,15 @@ function toProblem(error: unknown): Problem {
 	return new Problem(isOutage(error) ? "unavailable" : "internal_error");
 }
 
-/** True for what passes by itself: an object or a database that is overloaded or was just reset. */
+/** What D1 says of faults that pass (https://developers.cloudflare.com/d1/observability/debug-d1/). */
+const PASSING = /overloaded|network connection lost|reset|timeout|try again/i;
+
+/** True for what passes by itself: an object or a database that is overloaded, out of reach or was just reset. */
 function isOutage(error: unknown): boolean {
-	const { retryable, overloaded } = (error ?? {}) as { retryable?: boolean; overloaded?: boolean };
-	return retryable === true || overloaded === true;
+	for (let cause = error; cause instanceof Error; cause = cause.cause) {
+		const { retryable, overloaded } = cause as { retryable?: boolean; overloaded?: boolean };
+		if (retryable === true || overloaded === true) return true;
+		if (/D1_|D1 DB|Durable Object/.test(cause.message) && PASSING.test(cause.message)) return true;
+	}
+	return false;
 }

@@ -14,11 +14,27 @@ export interface TokenRules {
 /** Sets `viewer` from `Authorization: Bearer <access token>`; refuses a request without a good one. */
 export function requireToken(rules: TokenRules): MiddlewareHandler<Gateway> {
 	return async (c, next) => {
-		const [scheme, token, ...rest] = (c.req.header("authorization") ?? "").split(" ");
-		if (scheme?.toLowerCase() !== "bearer" || !token || rest.length > 0) throw new Problem("token_missing");
-		c.set("viewer", await verify(token, rules));
+		const { viewer } = await verifyToken(c.req.header("authorization"), rules);
+		c.set("viewer", viewer);
 		await next();
 	};
+}
+
+/** What a good access token says. */
+export interface TokenClaims {
+	viewer: Id;
+	/** Unix milliseconds. */
+	expiresAt: number;
+}
+
+/**
+ * @param authorization the value of an `Authorization` header
+ * @throws Problem `token_missing`, `token_invalid` or `token_expired`
+ */
+export async function verifyToken(authorization: string | undefined, rules: TokenRules): Promise<TokenClaims> {
+	const [scheme, token, ...rest] = (authorization ?? "").split(" ");
+	if (scheme?.toLowerCase() !== "bearer" || !token || rest.length > 0) throw new Problem("token_missing");
+	return verify(token, rules);
 }
 
 /** The faults of a token, as against a fault in finding its key. */
@@ -33,7 +49,7 @@ const TOKEN_FAULTS = [
 	errors.JWKSMultipleMatchingKeys,
 ];
 
-async function verify(token: string, { keys, issuer, audience }: TokenRules): Promise<Id> {
+async function verify(token: string, { keys, issuer, audience }: TokenRules): Promise<TokenClaims> {
 	try {
 		const { payload } = await jwtVerify(token, keys, {
 			issuer,
@@ -41,7 +57,7 @@ async function verify(token: string, { keys, issuer, audience }: TokenRules): Pr
 			algorithms: ["ES256"],
 			requiredClaims: ["sub", "exp", "iat"],
 		});
-		if (payload.sub && isId(payload.sub)) return payload.sub;
+		if (payload.sub && isId(payload.sub)) return { viewer: payload.sub, expiresAt: (payload.exp ?? 0) * 1000 };
 	} catch (error) {
 		if (error instanceof errors.JWTExpired) throw new Problem("token_expired");
 		if (!TOKEN_FAULTS.some((fault) => error instanceof fault)) throw error;

@@ -131,8 +131,8 @@ export class Graph implements RelationReader {
 		);
 		if (!held) {
 			await this.#cross(holding);
-			// Another request for the same pair is on its way, or there is no room.
-			if (await relations.isHeld(pair)) return false;
+			// Another request for the same pair is on its way, or was a moment ago, or there is no room.
+			if ((await relations.isHeld(pair)) || !(await relations.isFull(pair.high))) return false;
 			throw new Problem("friend_limit_reached");
 		}
 		const [decided, job] = await decide(holding.id);

@@ -150,6 +150,12 @@ export class RelationStore {
 		return held.length > 0;
 	}
 
+	/** Whether an account has as many friends as it can have, counting the places that are held. */
+	async isFull(owner: Id): Promise<boolean> {
+		const [row] = await this.#shards.of(owner).all<{ room: number }>(sql`SELECT ${roomFor(owner)} AS room`);
+		return row?.room !== 1;
+	}
+
 	/** Whether a place among the higher id's friends is held or taken for this pair already. */
 	async isHeld({ low, high }: Pair): Promise<boolean> {
 		const [row] = await this.#shards

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { hashPassword } from "better-auth/crypto";
 import { type SQL, sql } from "drizzle-orm";
+import { usernameSchema } from "../accounts/auth-routes.ts";
 import { createRouter, idSchema, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { rankOf } from "../posts/audience.ts";
 import { audienceSchema, textSchema } from "../posts/post.ts";
@@ -16,8 +17,8 @@ export const IMPORT_BODY = 8 * 2 ** 20;
 
 const accountRow = z.strictObject({
 	id: idSchema,
-	username: z.string().min(3).max(30),
-	email: z.email(),
+	username: usernameSchema,
+	email: z.email().max(254),
 	displayName: z.string().min(1).max(80),
 	bio: z.string().max(500),
 });
@@ -121,7 +122,14 @@ async function importAccounts(
 	const at = new Date(now()).toISOString();
 	const rows = JSON.stringify(
 		accounts.map(({ id, displayName, email, username }) => {
-			return [id, displayName, email, username.toLowerCase(), map.regionOf(id), minter.mint(logicalShardOf(id))];
+			return [
+				id,
+				displayName,
+				email.toLowerCase(),
+				username.toLowerCase(),
+				map.regionOf(id),
+				minter.mint(logicalShardOf(id)),
+			];
 		}),
 	);
 	const known = "SELECT id FROM user WHERE id IN (SELECT value->>0 FROM json_each(?1))";

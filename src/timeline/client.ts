@@ -15,6 +15,9 @@ export interface Timeline {
 	backfill(backfill: Backfill): Promise<number>;
 	removeAuthor(authorId: Id): Promise<number>;
 	reset(): Promise<number>;
+	issueTicket(tokenExpiresAt: number): Promise<{ ticket: string; goodUntil: number }>;
+	/** Opens a socket; the address has the query of {@link TimelineObject.fetch}. Not repeated: a ticket is good once. */
+	connect(request: Request): Promise<Response>;
 	drop(): Promise<void>;
 	reserve(key: string, fingerprint: string, candidate: Id): Promise<Reservation>;
 	renew(key: string, from: Id, to: Id): Promise<Id>;
@@ -45,6 +48,8 @@ export class Timelines {
 			apply: (changes) => call((stub) => stub.apply(changes)),
 			backfill: (backfill) => call((stub) => stub.backfill(backfill)),
 			removeAuthor: (authorId) => call((stub) => stub.removeAuthor(authorId)),
+			issueTicket: (tokenExpiresAt) => call((stub) => stub.issueTicket(tokenExpiresAt)),
+			connect: (request) => this.#stub(owner).fetch(request),
 			reset: () => call((stub) => stub.reset()),
 			drop: () => call((stub) => stub.drop()),
 			reserve: (key, fingerprint, candidate) =>
@@ -54,6 +59,10 @@ export class Timelines {
 		};
 	}
 
+	#stub(owner: Id): DurableObjectStub<TimelineObject> {
+		return this.#namespace.getByName(owner, { locationHint: this.#map.regionOf(owner) });
+	}
+
 	/**
 	 * An error breaks a stub, so each try takes a fresh one. An overloaded object is left alone: more calls would
 	 * not help it (https://developers.cloudflare.com/durable-objects/best-practices/error-handling/).
@@ -61,7 +70,7 @@ export class Timelines {
 	async #call<T>(owner: Id, run: (stub: DurableObjectStub<TimelineObject>) => Promise<T>): Promise<T> {
 		for (let attempt = 1; ; attempt++) {
 			try {
-				return await run(this.#namespace.getByName(owner, { locationHint: this.#map.regionOf(owner) }));
+				return await run(this.#stub(owner));
 			} catch (error) {
 				const { retryable, overloaded } = error as { retryable?: boolean; overloaded?: boolean };
 				if (!retryable || overloaded || attempt === TRIES) throw error;

@@ -17,7 +17,9 @@ import {
 	TimelineLog,
 	upgrade,
 } from "./log.ts";
+import { type PostReader, Sockets } from "./sockets.ts";
 import type { TimelineSource } from "./source.ts";
+import { Tickets } from "./tickets.ts";
 
 /**
  * One account's timeline: the log in this object's SQLite, folded into memory while it is awake.
@@ -32,16 +34,25 @@ export class TimelineObject extends DurableObject {
 	readonly #source: TimelineSource;
 	readonly #sql: SqlStorage;
 	readonly #idempotency: Idempotency;
+	readonly #tickets: Tickets;
+	readonly #sockets: Sockets;
 	#log: TimelineLog | undefined;
 	#building: Promise<TimelineLog> | undefined;
 
-	constructor(ctx: DurableObjectState, env: unknown, source: TimelineSource) {
+	constructor(ctx: DurableObjectState, env: unknown, source: TimelineSource, posts: PostReader) {
 		super(ctx, env as Cloudflare.Env);
 		this.#source = source;
 		this.#sql = ctx.storage.sql;
 		this.#sql.exec(`CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, changes TEXT NOT NULL)`);
 		this.#sql.exec(`CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`);
 		this.#idempotency = new Idempotency(this.#sql);
+		this.#tickets = new Tickets(this.#sql);
+		this.#sockets = new Sockets(
+			ctx,
+			() => this.#warm(),
+			() => this.#owner(),
+			posts,
+		);
 		this.#log = this.#load();
 	}
 
@@ -95,8 +106,48 @@ export class TimelineObject extends DurableObject {
 
 	/** Forgets the entries, so that the next read builds them again; the numbers and the marker stay. */
 	async drop(): Promise<void> {
-		const log = await this.#settled();
+		await this.#settle();
+		const log = this.#log;
 		if (log) this.ctx.storage.transactionSync(() => this.#forget(log));
+		this.#sockets.forward();
+	}
+
+	/** A one-time pass to the stream, for the bearer of a token that expires at `tokenExpiresAt`. */
+	async issueTicket(tokenExpiresAt: number): Promise<{ ticket: string; goodUntil: number }> {
+		return this.#tickets.issue(tokenExpiresAt, Date.now());
+	}
+
+	/**
+	 * Opens a socket: the one thing that cannot be a method, as a socket only travels in a response. The
+	 * query has `since` and `hydrate`, and either `expires` or, unchecked by the gateway, `ticket`.
+	 */
+	override async fetch(request: Request): Promise<Response> {
+		const query = new URL(request.url).searchParams;
+		const ticket = query.get("ticket");
+		const expiresAt = ticket === null ? Number(query.get("expires")) : this.#tickets.redeem(ticket, Date.now());
+		if (expiresAt === undefined) return new Response(null, { status: 401 });
+		const since = query.get("since");
+		const socket = await this.#sockets.open(
+			since === null ? undefined : Number(since),
+			query.get("hydrate") === "1",
+			expiresAt,
+		);
+		if (!socket) return new Response(null, { status: 429 });
+		const headers = request.headers.has("sec-websocket-protocol") ? { "sec-websocket-protocol": "bearer" } : {};
+		return new Response(null, { status: 101, webSocket: socket, headers });
+	}
+
+	override webSocketMessage(socket: WebSocket): void {
+		this.#sockets.refuse(socket);
+	}
+
+	override webSocketClose(socket: WebSocket, code: number): void {
+		// 1005 and 1006 say that there was no code, and may not be sent.
+		socket.close(code === 1005 || code === 1006 ? 1000 : code);
+	}
+
+	override async alarm(): Promise<void> {
+		await this.#sockets.expire(Date.now());
 	}
 
 	/** Claims an idempotency key for a request of the owner's: {@link Idempotency.reserve}. */
@@ -116,7 +167,8 @@ export class TimelineObject extends DurableObject {
 
 	/** Memory is changed first, so a failed write must not leave it ahead of the storage. */
 	async #write(change: (log: TimelineLog) => Effects): Promise<number> {
-		const log = await this.#settled();
+		await this.#settle();
+		const log = this.#log;
 		if (!log) return this.#state().seq;
 		try {
 			this.ctx.storage.transactionSync(() => {
@@ -127,6 +179,7 @@ export class TimelineObject extends DurableObject {
 			this.#log = this.#load();
 			throw error;
 		}
+		this.#sockets.forward();
 		return log.seq;
 	}
 
@@ -138,10 +191,14 @@ export class TimelineObject extends DurableObject {
 		return this.#building;
 	}
 
-	/** The log once a build under way is over: deliveries wait for it, so that none falls between its read and its write. */
-	async #settled(): Promise<TimelineLog | undefined> {
-		if (this.#building) await this.#building;
-		return this.#log;
+	/**
+	 * Waits for a build under way, so that no delivery falls between its read and its write. Whoever waited reads
+	 * `#log` afterwards, without another `await`: several may have waited for the same build.
+	 */
+	async #settle(): Promise<void> {
+		while (this.#building) await this.#building;
+		// Who is connected is told of everything: her timeline does not stay cold.
+		while (!this.#log && this.#sockets.connected) await this.#warm();
 	}
 
 	async #build(): Promise<TimelineLog> {

@@ -1,0 +1,158 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { createRouter, type Gateway, json, moment, momentSchema, problems, signedIn } from "../gateway/openapi.ts";
+import { Problem } from "../gateway/problem.ts";
+import { type TokenRules, verifyToken } from "../gateway/tokens.ts";
+import { type Id, isId } from "../store/ids.ts";
+import type { Timelines } from "../timeline/client.ts";
+import type { Frame } from "../timeline/sockets.ts";
+
+const sinceSchema = z
+	.string()
+	.regex(/^\d{1,15}$/, "not a number of a change")
+	.optional()
+	.openapi({
+		type: "integer",
+		description: "the last change that you know; by default, only what happens from now on",
+	});
+
+const streamQuery = z.object({
+	since: sinceSchema,
+	hydrate: z.enum(["0", "1"]).default("0").openapi({ description: "1: additions and edits come with the post" }),
+	ticket: z.string().max(100).optional().openapi({ description: "of POST /v1/feed/tickets, instead of a token" }),
+});
+
+const openStream = createRoute({
+	method: "get",
+	path: "/v1/feed/stream",
+	tags: ["feed"],
+	summary: "Your feed's changes as they happen, over a WebSocket",
+	description:
+		"Upgrades to a WebSocket of JSON frames: `hello`, what you missed since `since`, then every `change`; `outdated` when you must read the feed anew. The token comes in the header, as `Sec-WebSocket-Protocol: bearer, <token>` or as a ticket. Send `ping` to get `pong`. Closes with 4401 when the token expires.",
+	security: signedIn,
+	request: { query: streamQuery },
+	responses: { 101: { description: "Switching protocols" }, ...problems(400, 401, 426, 429, 503) },
+});
+
+const openEvents = createRoute({
+	method: "get",
+	path: "/v1/feed/events",
+	tags: ["feed"],
+	summary: "The same as Server-Sent Events, for clients that have no sockets",
+	description:
+		"Each event's `id` is the number of its change, so that `Last-Event-ID` goes on where the connection broke.",
+	security: signedIn,
+	request: { query: streamQuery, headers: z.object({ "last-event-id": sinceSchema }) },
+	responses: {
+		200: { description: "The events", content: { "text/event-stream": { schema: z.string() } } },
+		...problems(400, 401, 429, 503),
+	},
+});
+
+const makeTicket = createRoute({
+	method: "post",
+	path: "/v1/feed/tickets",
+	tags: ["feed"],
+	summary:
+		"A pass to the stream, good once and for a minute: for clients that can send neither a header nor a subprotocol",
+	security: signedIn,
+	responses: {
+		201: json(z.object({ ticket: z.string(), expiresAt: momentSchema }), "The ticket"),
+		...problems(401, 503),
+	},
+});
+
+export interface StreamServices {
+	timelines: Timelines;
+	tokens: TokenRules;
+}
+
+/** The stream's own routes: mounted before the token is required, because a token can come in other ways here. */
+export function streamRoutes({ timelines, tokens }: StreamServices) {
+	const connect = async (c: Context<Gateway>, query: z.infer<typeof streamQuery>, since: string | undefined) => {
+		const { viewer, pass } = await authenticate(c, query.ticket, tokens);
+		const address = new URL("https://timeline/stream");
+		for (const [name, value] of Object.entries({ ...pass, since, hydrate: query.hydrate })) {
+			if (value !== undefined) address.searchParams.set(name, value);
+		}
+		const headers = new Headers({ upgrade: "websocket" });
+		const protocol = c.req.header("sec-websocket-protocol");
+		if (protocol) headers.set("sec-websocket-protocol", protocol);
+		const response = await timelines.of(viewer).connect(new Request(address, { headers }));
+		if (response.status === 401) throw new Problem("ticket_invalid");
+		if (response.status === 429) throw new Problem("too_many_streams");
+		return response;
+	};
+
+	return createRouter()
+		.openapi(openStream, async (c) => {
+			if (c.req.header("upgrade")?.toLowerCase() !== "websocket") throw new Problem("upgrade_required");
+			const query = c.req.valid("query");
+			return (await connect(c, query, query.since)) as never;
+		})
+		.openapi(openEvents, async (c) => {
+			const query = c.req.valid("query");
+			const { webSocket } = await connect(c, query, c.req.valid("header")["last-event-id"] ?? query.since);
+			if (!webSocket) throw new Problem("unavailable");
+			return c.body(events(webSocket), 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+		})
+		.openapi(makeTicket, async (c) => {
+			const { viewer, expiresAt } = await verifyToken(c.req.header("authorization"), tokens);
+			const { ticket, goodUntil } = await timelines.of(viewer).issueTicket(expiresAt);
+			return c.json({ ticket: `${viewer}.${ticket}`, expiresAt: moment(goodUntil) }, 201);
+		});
+}
+
+/** Who wants the stream, and what the timeline object is told of it: when the token expires, or a ticket to redeem. */
+async function authenticate(c: Context<Gateway>, ticket: string | undefined, tokens: TokenRules) {
+	if (ticket !== undefined) {
+		const [viewer = "", secret = ""] = ticket.split(".");
+		if (!isId(viewer) || secret === "") throw new Problem("ticket_invalid");
+		return { viewer: viewer as Id, pass: { ticket: secret } };
+	}
+	const [scheme, token] = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((part) => part.trim());
+	const credential = scheme === "bearer" && token ? `Bearer ${token}` : c.req.header("authorization");
+	const { viewer, expiresAt } = await verifyToken(credential, tokens);
+	return { viewer, pass: { expires: String(expiresAt) } };
+}
+
+/** Milliseconds between comments that keep the connection from being taken for dead. */
+const KEEP_ALIVE = 25_000;
+
+/** A socket's frames as events; the stream ends with the socket, and the socket with the stream. */
+function events(socket: WebSocket): ReadableStream<Uint8Array> {
+	const encoder = new TextEncoder();
+	let alive: ReturnType<typeof setInterval>;
+	let open = true;
+	const leave = () => {
+		open = false;
+		clearInterval(alive);
+	};
+	return new ReadableStream<Uint8Array>({
+		start(controller) {
+			const write = (text: string) => {
+				if (open) controller.enqueue(encoder.encode(text));
+			};
+			const end = (reason: string) => {
+				if (!open) return;
+				write(`event: close\ndata: ${JSON.stringify({ reason })}\n\n`);
+				leave();
+				controller.close();
+			};
+			alive = setInterval(() => write(": still here\n\n"), KEEP_ALIVE);
+			socket.addEventListener("message", ({ data }) => {
+				const frame: Frame = JSON.parse(String(data));
+				// A hello tells where the log is, not how far this client has come.
+				const id = frame.type === "hello" ? "" : `id: ${frame.seq}\n`;
+				write(`${id}event: ${frame.type}\ndata: ${String(data)}\n\n`);
+			});
+			socket.addEventListener("close", ({ reason }) => end(reason));
+			socket.addEventListener("error", () => end("internal_error"));
+			socket.accept();
+		},
+		cancel() {
+			leave();
+			socket.close(1000);
+		},
+	});
+}

@@ -1,0 +1,154 @@
+import type { Id } from "../store/ids.ts";
+import type { Change, TimelineLog } from "./log.ts";
+
+/** Shows posts to the owner of a timeline: those of `ids` that belong into her feed as it is today, ready to send. */
+export interface PostReader {
+	visible(owner: Id, ids: readonly Id[]): Promise<ReadonlyMap<Id, unknown>>;
+}
+
+/** What a socket gets, as JSON text. */
+export type Frame =
+	/** The first one: the number of the timeline's last change. */
+	| { type: "hello"; seq: number }
+	| { type: "change"; seq: number; kind: Change["kind"]; postId: Id; post?: unknown }
+	/** There is no telling what came before `seq`: read the feed anew, and go on from here. */
+	| { type: "outdated"; seq: number };
+
+/** Close codes of ours, in the range that is left to applications (RFC 6455, section 7.4.2). */
+export const CLOSE_CODES = {
+	/** The access token that opened the socket has expired: connect again with a fresh one. */
+	token_expired: 4401,
+	/** The client sent a frame that is no `ping`. */
+	unexpected_frame: 4400,
+} as const;
+
+/** Devices of one account that are connected at once. */
+export const SOCKET_LIMIT = 32;
+
+/** Kept with a socket while the object sleeps. */
+interface Attachment {
+	/** The last change that was sent. */
+	seq: number;
+	hydrate: boolean;
+	/** Unix milliseconds. */
+	expiresAt: number;
+}
+
+const BATCH = 100;
+
+/**
+ * The sockets of one timeline. Each has a place in the log, and is brought forward from it: what was
+ * missed and what happens are the same thing, so every change is sent once and in order.
+ */
+export class Sockets {
+	readonly #ctx: DurableObjectState;
+	readonly #log: () => Promise<TimelineLog>;
+	readonly #owner: () => Id;
+	readonly #posts: PostReader;
+	readonly #pumping = new Map<WebSocket, Promise<void>>();
+
+	constructor(ctx: DurableObjectState, log: () => Promise<TimelineLog>, owner: () => Id, posts: PostReader) {
+		this.#ctx = ctx;
+		this.#log = log;
+		this.#owner = owner;
+		this.#posts = posts;
+		// Answered without waking the object.
+		ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+	}
+
+	get connected(): boolean {
+		return this.#ctx.getWebSockets().length > 0;
+	}
+
+	/** Opens a socket that has seen everything up to `since`, or up to now; undefined when there are too many. */
+	async open(since: number | undefined, hydrate: boolean, expiresAt: number): Promise<WebSocket | undefined> {
+		const log = await this.#log();
+		if (this.#ctx.getWebSockets().length >= SOCKET_LIMIT) return undefined;
+		const { 0: client, 1: server } = new WebSocketPair();
+		this.#ctx.acceptWebSocket(server);
+		server.serializeAttachment({ seq: since ?? log.seq, hydrate, expiresAt } satisfies Attachment);
+		send(server, { type: "hello", seq: log.seq });
+		await this.#wakeAt(expiresAt);
+		void this.#forward(server);
+		return client;
+	}
+
+	/** Brings every socket up to the log: after each change. */
+	forward(): void {
+		for (const socket of this.#ctx.getWebSockets()) void this.#forward(socket);
+	}
+
+	/** A client has nothing to say but `ping`, which does not come here. */
+	refuse(socket: WebSocket): void {
+		socket.close(CLOSE_CODES.unexpected_frame, "unexpected_frame");
+	}
+
+	/** Closes what has expired; called by the alarm. */
+	async expire(now: number): Promise<void> {
+		let next = Number.POSITIVE_INFINITY;
+		for (const socket of this.#ctx.getWebSockets()) {
+			const { expiresAt } = attachmentOf(socket);
+			if (expiresAt <= now) socket.close(CLOSE_CODES.token_expired, "token_expired");
+			else next = Math.min(next, expiresAt);
+		}
+		if (Number.isFinite(next)) await this.#wakeAt(next);
+	}
+
+	async #wakeAt(time: number): Promise<void> {
+		const alarm = await this.#ctx.storage.getAlarm();
+		if (alarm === null || alarm > time) await this.#ctx.storage.setAlarm(time);
+	}
+
+	/** One at a time for each socket; a change that comes meanwhile is found by the round after. */
+	async #forward(socket: WebSocket): Promise<void> {
+		const running = this.#pumping.get(socket);
+		const next = (async () => {
+			await running;
+			await this.#pump(socket);
+		})();
+		this.#pumping.set(socket, next);
+		try {
+			await next;
+		} catch (error) {
+			// The client notices, connects again and goes on from what it has.
+			console.error(JSON.stringify({ level: "error", message: "a socket was dropped", error: String(error) }));
+			socket.close(1011, "internal_error");
+		} finally {
+			if (this.#pumping.get(socket) === next) this.#pumping.delete(socket);
+		}
+	}
+
+	async #pump(socket: WebSocket): Promise<void> {
+		const place = attachmentOf(socket);
+		for (let more = true; more; ) {
+			const found = (await this.#log()).changes(place.seq, BATCH);
+			if (socket.readyState !== WebSocket.OPEN) return;
+			if (found.state !== "told") {
+				send(socket, { type: "outdated", seq: found.seq });
+				place.seq = found.seq;
+				more = false;
+			} else {
+				const news = found.changes.flatMap(({ kind, postId }) => (kind === "add" || kind === "edit" ? [postId] : []));
+				const posts = place.hydrate && news.length > 0 ? await this.#posts.visible(this.#owner(), news) : undefined;
+				if (socket.readyState !== WebSocket.OPEN) return;
+				for (const { seq, kind, postId } of found.changes) {
+					const post = posts?.get(postId);
+					// To the owner, a post that she may not see any more is gone.
+					const gone = posts !== undefined && post === undefined && (kind === "add" || kind === "edit");
+					send(socket, { type: "change", seq, kind: gone ? "remove" : kind, postId, ...(post ? { post } : {}) });
+				}
+				place.seq = found.more ? (found.changes.at(-1)?.seq ?? place.seq) : found.seq;
+				more = found.more;
+			}
+			socket.serializeAttachment(place);
+		}
+	}
+}
+
+function send(socket: WebSocket, frame: Frame): void {
+	socket.send(JSON.stringify(frame));
+}
+
+function attachmentOf(socket: WebSocket): Attachment {
+	return socket.deserializeAttachment() as Attachment;
+}
