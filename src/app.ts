@@ -8,6 +8,7 @@ import { limitBody, requireJson } from "./gateway/body.ts";
 import { createRouter } from "./gateway/openapi.ts";
 import { Problem, respondWithProblem } from "./gateway/problem.ts";
 import { requireToken } from "./gateway/tokens.ts";
+import { blockRoutes } from "./graph/block-routes.ts";
 import { followRoutes } from "./graph/follow-routes.ts";
 import { friendRoutes } from "./graph/friend-routes.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
@@ -39,6 +40,7 @@ export function createApp(services: Services) {
 	app.route("/", accountRoutes({ ...services, relations: services.graph }));
 	app.route("/", friendRoutes(services));
 	app.route("/", followRoutes(services));
+	app.route("/", blockRoutes(services));
 	app.route("/", postRoutes(services));
 	app.route("/", reactionRoutes(services));
 	app.route("/", feedRoutes(services));

@@ -124,6 +124,17 @@ const CASES: Record<string, Case> = {
 	"DELETE /v1/friends/{id}": { path: (w) => `/v1/friends/${w.eve.id}`, missing: "account_not_found" },
 	"PUT /v1/following/{id}": { path: (w) => `/v1/following/${w.eve.id}`, missing: "account_not_found" },
 	"DELETE /v1/following/{id}": { path: (w) => `/v1/following/${w.eve.id}`, missing: "account_not_found" },
+	"PUT /v1/blocks/{id}": { path: (w) => `/v1/blocks/${w.eve.id}`, missing: "account_not_found" },
+	"DELETE /v1/blocks/{id}": { path: (w) => `/v1/blocks/${w.eve.id}`, missing: "account_not_found" },
+	"GET /v1/blocks": { path: () => "/v1/blocks", badQuery: LIMITS },
+	"PUT /v1/mutes/{id}": {
+		path: (w) => `/v1/mutes/${w.eve.id}`,
+		missing: "account_not_found",
+		body: () => ({}),
+		badFields: { expiresAt: ["soon", 5, null, "2020-01-01T00:00:00.000Z"], reason: ["x"] },
+	},
+	"DELETE /v1/mutes/{id}": { path: (w) => `/v1/mutes/${w.eve.id}`, missing: "account_not_found" },
+	"GET /v1/mutes": { path: () => "/v1/mutes", badQuery: LIMITS },
 	"POST /v1/posts": {
 		path: () => "/v1/posts",
 		body: () => ({ text: "hello" }),

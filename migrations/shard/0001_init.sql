@@ -24,6 +24,10 @@ CREATE TABLE relations (
   requested_by_at INTEGER,
   following_at INTEGER,
   follower_at INTEGER,
+  blocking_at INTEGER,
+  blocked_by_at INTEGER,
+  muting_at INTEGER,
+  muting_until INTEGER,
   PRIMARY KEY (owner, other)
 ) WITHOUT ROWID;
 
@@ -32,6 +36,9 @@ CREATE INDEX relations_followers ON relations (owner, follower_at, other) WHERE 
 CREATE INDEX relations_following ON relations (owner, following_at, other) WHERE following_at IS NOT NULL;
 CREATE INDEX relations_requested ON relations (owner, requested_at, other) WHERE requested_at IS NOT NULL;
 CREATE INDEX relations_requested_by ON relations (owner, requested_by_at, other) WHERE requested_by_at IS NOT NULL;
+
+CREATE INDEX relations_blocking ON relations (owner, blocking_at, other) WHERE blocking_at IS NOT NULL;
+CREATE INDEX relations_muting ON relations (owner, muting_at, other) WHERE muting_at IS NOT NULL;
 
 -- Counts live beside what they count and change in the same transaction: no code path can forget them.
 -- A held place counts as a friend, so that the limit is exact while an acceptance is under way.

@@ -41,6 +41,8 @@ export type AccountView = z.infer<typeof accountSchema>;
 export interface RelationReader {
 	/** A view for every one of `others`. */
 	views(viewer: Id, others: readonly Id[]): Promise<Map<Id, RelationView>>;
+	/** Those of `others` between whom and the viewer there is no block. */
+	unblocked(viewer: Id, others: Iterable<Id>): Promise<Set<Id>>;
 }
 
 export function presentAuthor({ id, username, displayName, avatarUrl }: Profile): AuthorView {

@@ -68,6 +68,7 @@ export interface AccountServices {
 export function accountRoutes({ identity, accounts, relations }: AccountServices) {
 	const view = async (viewer: Id, id: Id): Promise<AccountView> => {
 		const profile = await accounts.require(id);
+		if (!(await relations.unblocked(viewer, [id])).has(id)) throw new Problem("account_not_found");
 		return presentAccount(profile, id === viewer ? undefined : (await relations.views(viewer, [id])).get(id));
 	};
 

@@ -1,5 +1,4 @@
-import type { Graph } from "../graph/graph.ts";
-import type { Level } from "../graph/rules.ts";
+import type { Graph, Sight } from "../graph/graph.ts";
 import { feeds } from "../posts/audience.ts";
 import type { PostView } from "../posts/post.ts";
 import type { Posts } from "../posts/posts.ts";
@@ -27,7 +26,7 @@ const REFILLS = 3;
 
 interface Candidate {
 	post: PostRow;
-	level: Level;
+	sight: Sight | undefined;
 }
 
 /** A page of the viewer's feed: skeleton → hydrate → filter → present. */
@@ -62,20 +61,23 @@ async function hydrate(
 	viewer: Id,
 	entries: readonly Arrival[],
 ): Promise<Candidate[]> {
-	const [rows, levels] = await Promise.all([
+	const [rows, sights] = await Promise.all([
 		postStore.byIds(
 			entries.map((entry) => entry.postId),
 			viewer,
 		),
-		graph.levels(viewer, [...new Set(entries.map((entry) => entry.authorId))]),
+		graph.sights(
+			viewer,
+			entries.map((entry) => entry.authorId),
+		),
 	]);
 	return entries.flatMap(({ postId, authorId }) => {
 		const post = rows.get(postId);
-		return post ? [{ post, level: levels.get(authorId) ?? 0 }] : [];
+		return post ? [{ post, sight: sights.get(authorId) }] : [];
 	});
 }
 
 /** Drops what the viewer may not see any more, whatever the timeline still holds. */
 function filter(candidates: readonly Candidate[]): PostRow[] {
-	return candidates.filter(({ post, level }) => feeds(post.audience, level)).map(({ post }) => post);
+	return candidates.filter(({ post, sight }) => feeds(post.audience, sight)).map(({ post }) => post);
 }

@@ -1,4 +1,3 @@
-import { LEVELS } from "../graph/rules.ts";
 import { feeds } from "../posts/audience.ts";
 import type { PostView } from "../posts/post.ts";
 import type { Id } from "../store/ids.ts";
@@ -18,8 +17,11 @@ export class FeedPosts implements PostReader {
 		if (ids.length === 0) return new Map();
 		const { graph, posts, postStore } = this.#services;
 		const rows = [...(await postStore.byIds(ids, viewer)).values()];
-		const levels = await graph.levels(viewer, [...new Set(rows.map((row) => row.authorId))]);
-		const shown = rows.filter((row) => feeds(row.audience, levels.get(row.authorId) ?? LEVELS.none));
+		const sights = await graph.sights(
+			viewer,
+			rows.map((row) => row.authorId),
+		);
+		const shown = rows.filter((row) => feeds(row.audience, sights.get(row.authorId)));
 		return new Map((await posts.present(shown)).map((post) => [post.id, post]));
 	}
 }

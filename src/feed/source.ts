@@ -1,11 +1,11 @@
-import { LEVELS, type Level, levelOf } from "../graph/rules.ts";
+import { LEVELS, type Level } from "../graph/rules.ts";
 import type { RelationStore } from "../graph/store.ts";
 import type { PostKey, PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
 import type { Arrival, Reason } from "../timeline/log.ts";
 import type { TimelineSource } from "../timeline/source.ts";
 
-const REASONS: Readonly<Record<Level, Reason>> = { 0: "follow", 1: "follow", 2: "friend", 3: "own" };
+const REASONS: Readonly<Record<Level, Reason>> = { [-1]: "follow", 0: "follow", 1: "follow", 2: "friend", 3: "own" };
 
 /** Timelines from the store: the posts of the owner, her friends and those she follows. */
 export class StoreSource implements TimelineSource {
@@ -29,10 +29,7 @@ export class StoreSource implements TimelineSource {
 
 	async #authors(owner: Id): Promise<Map<Id, Level>> {
 		const sources = await this.#relations.sources(owner);
-		return new Map<Id, Level>([
-			[owner, LEVELS.self],
-			...[...sources].map(([other, tie]) => [other, levelOf(tie)] as const),
-		]);
+		return sources.set(owner, LEVELS.self);
 	}
 }
 

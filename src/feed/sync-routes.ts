@@ -12,7 +12,7 @@ import {
 } from "../gateway/openapi.ts";
 import { postSchema } from "../posts/post.ts";
 import type { FeedServices } from "./feed.ts";
-import { explainEntry, readChanges } from "./sync.ts";
+import { explainEntry, FILTERS, readChanges } from "./sync.ts";
 
 const changeSchema = z
 	.object({
@@ -91,7 +91,7 @@ const getEntry = createRoute({
 					reason: z.enum(["own", "friend", "follow"]).nullable(),
 					via: z.enum(["push", "backfill", "build"]).nullable(),
 					deliveredAt: momentSchema.nullable().openapi({ description: "null when it is read from the store" }),
-					filteredBy: z.enum(["deleted", "audience", "relation"]).nullable(),
+					filteredBy: z.enum(FILTERS).nullable(),
 				})
 				.openapi("FeedEntry"),
 			"The reason",

@@ -1,5 +1,5 @@
 import { Problem } from "../gateway/problem.ts";
-import { LEVELS } from "../graph/rules.ts";
+import { LEVELS, type Level } from "../graph/rules.ts";
 import { feeds } from "../posts/audience.ts";
 import type { PostView } from "../posts/post.ts";
 import type { Id } from "../store/ids.ts";
@@ -46,6 +46,10 @@ export async function readChanges(
 	return { changes, seq: found.seq, more: found.more };
 }
 
+/** What keeps a post out of a feed. */
+export const FILTERS = ["deleted", "audience", "relation", "block", "mute"] as const;
+export type FilteredBy = (typeof FILTERS)[number];
+
 /** Why a post is or is not in a feed. */
 export interface EntryView {
 	present: boolean;
@@ -53,7 +57,7 @@ export interface EntryView {
 	via: Via | null;
 	/** Unix milliseconds; null when it is read from the store. */
 	deliveredAt: number | null;
-	filteredBy: "deleted" | "audience" | "relation" | null;
+	filteredBy: FilteredBy | null;
 }
 
 /** @throws Problem `post_not_found` when the viewer may not see it and it never came to her. */
@@ -69,8 +73,9 @@ export async function explainEntry(
 		if (!entry) throw new Problem("post_not_found");
 		return { present: false, ...known, filteredBy: "deleted" };
 	}
-	const level = (await graph.levels(viewer, [row.authorId])).get(row.authorId) ?? LEVELS.none;
-	if (row.parentId === null && feeds(row.audience, level)) {
+	const sight = (await graph.sights(viewer, [row.authorId])).get(row.authorId);
+	const level = sight?.level ?? LEVELS.none;
+	if (row.parentId === null && feeds(row.audience, sight)) {
 		const stored = floor !== null && postId <= floor;
 		const reason = level === LEVELS.self ? "own" : level === LEVELS.friend ? "friend" : "follow";
 		// Below the floor the feed is read from the store, by the same rule as here.
@@ -80,5 +85,11 @@ export async function explainEntry(
 	}
 	// Whoever may not see it learns nothing, unless it came to her before.
 	if (!entry) await posts.visible(viewer, postId);
-	return { present: false, ...known, filteredBy: level === LEVELS.none ? "relation" : "audience" };
+	return { present: false, ...known, filteredBy: filterOf(level, sight?.muted ?? false) };
+}
+
+function filterOf(level: Level, muted: boolean): FilteredBy {
+	if (level === LEVELS.blocked) return "block";
+	if (muted) return "mute";
+	return level === LEVELS.none ? "relation" : "audience";
 }

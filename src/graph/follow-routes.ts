@@ -2,8 +2,7 @@ import { createRoute } from "@hono/zod-openapi";
 import { authorSchema, presentAuthor } from "../accounts/account.ts";
 import { createRouter, idParam, json, listOf, noContent, pageQuery, problems, signedIn } from "../gateway/openapi.ts";
 import { type GraphRouteServices, tieSchema } from "./friend-routes.ts";
-import { presentTie } from "./graph.ts";
-import { peoplePage } from "./people.ts";
+import { peoplePage, requireAccount } from "./people.ts";
 import { follow, unfollow } from "./rules.ts";
 
 const startFollowing = createRoute({
@@ -37,18 +36,19 @@ const peopleRoute = <L extends "friends" | "followers" | "following">(list: L, s
 		responses: { 200: json(listOf(authorSchema), "A page, newest first"), ...problems(400, 401, 404) },
 	});
 
-export function followRoutes({ accounts, graph, relations }: GraphRouteServices) {
+export function followRoutes(services: GraphRouteServices) {
+	const { accounts, graph } = services;
 	const router = createRouter()
 		.openapi(startFollowing, async (c) => {
 			const { id } = c.req.valid("param");
-			await accounts.require(id);
+			await requireAccount(services, c.var.viewer, id);
 			const { followingCount } = await accounts.require(c.var.viewer);
-			const tie = await graph.act(c.var.viewer, id, follow(followingCount));
-			return c.json({ accountId: id, relation: presentTie(tie) }, 200);
+			await graph.act(c.var.viewer, id, follow(followingCount));
+			return c.json({ accountId: id, relation: await graph.relation(c.var.viewer, id) }, 200);
 		})
 		.openapi(stopFollowing, async (c) => {
 			const { id } = c.req.valid("param");
-			await accounts.require(id);
+			await requireAccount(services, c.var.viewer, id);
 			await graph.act(c.var.viewer, id, unfollow);
 			return c.body(null, 204);
 		});
@@ -61,8 +61,8 @@ export function followRoutes({ accounts, graph, relations }: GraphRouteServices)
 	for (const list of ["friends", "followers", "following"] as const) {
 		router.openapi(peopleRoute(list, lists[list]), async (c) => {
 			const { id } = c.req.valid("param");
-			await accounts.require(id);
-			return c.json(await peoplePage({ accounts, relations }, id, list, c.req.valid("query"), presentAuthor), 200);
+			await requireAccount(services, c.var.viewer, id);
+			return c.json(await peoplePage(services, c.var.viewer, id, list, c.req.valid("query"), presentAuthor), 200);
 		});
 	}
 	return router;

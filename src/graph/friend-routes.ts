@@ -15,8 +15,8 @@ import {
 	problems,
 	signedIn,
 } from "../gateway/openapi.ts";
-import { type Graph, presentTie } from "./graph.ts";
-import { peoplePage } from "./people.ts";
+import type { Graph } from "./graph.ts";
+import { peoplePage, requireAccount } from "./people.ts";
 import { accept, request, unfriend, withdraw } from "./rules.ts";
 import type { RelationStore } from "./store.ts";
 
@@ -87,17 +87,18 @@ export interface GraphRouteServices {
 	relations: RelationStore;
 }
 
-export function friendRoutes({ accounts, graph, relations }: GraphRouteServices) {
+export function friendRoutes(services: GraphRouteServices) {
+	const { graph } = services;
 	return createRouter()
 		.openapi(makeRequest, async (c) => {
 			const { accountId } = c.req.valid("json");
-			await accounts.require(accountId);
-			const tie = await graph.act(c.var.viewer, accountId, request);
-			return c.json({ accountId, relation: presentTie(tie) }, 201);
+			await requireAccount(services, c.var.viewer, accountId);
+			await graph.act(c.var.viewer, accountId, request);
+			return c.json({ accountId, relation: await graph.relation(c.var.viewer, accountId) }, 201);
 		})
 		.openapi(listRequests, async (c) => {
 			const { direction, ...page } = c.req.valid("query");
-			const list = await peoplePage({ accounts, relations }, c.var.viewer, direction, page, (profile, at) => ({
+			const list = await peoplePage(services, c.var.viewer, c.var.viewer, direction, page, (profile, at) => ({
 				accountId: profile.id,
 				direction,
 				createdAt: moment(at),
@@ -107,19 +108,19 @@ export function friendRoutes({ accounts, graph, relations }: GraphRouteServices)
 		})
 		.openapi(acceptRequest, async (c) => {
 			const { id } = c.req.valid("param");
-			await accounts.require(id);
-			const tie = await graph.act(c.var.viewer, id, accept);
-			return c.json({ accountId: id, relation: presentTie(tie) }, 200);
+			await requireAccount(services, c.var.viewer, id);
+			await graph.act(c.var.viewer, id, accept);
+			return c.json({ accountId: id, relation: await graph.relation(c.var.viewer, id) }, 200);
 		})
 		.openapi(dropRequest, async (c) => {
 			const { id } = c.req.valid("param");
-			await accounts.require(id);
+			await requireAccount(services, c.var.viewer, id);
 			await graph.act(c.var.viewer, id, withdraw);
 			return c.body(null, 204);
 		})
 		.openapi(endFriendship, async (c) => {
 			const { id } = c.req.valid("param");
-			await accounts.require(id);
+			await requireAccount(services, c.var.viewer, id);
 			await graph.act(c.var.viewer, id, unfriend);
 			return c.body(null, 204);
 		});

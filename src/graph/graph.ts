@@ -4,12 +4,18 @@ import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { done, type Job, type TaskOf, underFreshId } from "../store/outbox.ts";
 import type { Shards } from "../store/shards.ts";
 import type { Timelines } from "../timeline/client.ts";
-import { type Act, flip, LEVELS, type Level, levelOf, STRANGERS, type Tie } from "./rules.ts";
+import { type Act, flip, isMuted, LEVELS, type Level, levelOf, type Mute, STRANGERS, type Tie } from "./rules.ts";
 import { type Pair, pairOf, type RelationStore } from "./store.ts";
 
 /** An author's newest posts that someone at a level may see. `posts/` answers; the graph comes before it. */
 export interface AuthorReader {
 	newest(authorId: Id, level: Level, limit: number): Promise<{ ids: Id[]; complete: boolean }>;
+}
+
+/** What a viewer sees of another account. */
+export interface Sight {
+	level: Level;
+	muted: boolean;
 }
 
 /** How many posts of a new friend or followed account come into a timeline. */
@@ -69,19 +75,53 @@ export class Graph implements RelationReader {
 	}
 
 	async views(viewer: Id, others: readonly Id[]): Promise<Map<Id, RelationView>> {
-		const ties = await this.#services.relations.ties(viewer, others);
-		return new Map(others.map((other) => [other, presentTie(ties.get(other) ?? STRANGERS)]));
+		const { relations, now } = this.#services;
+		const ties = await relations.ties(viewer, others);
+		return new Map(others.map((other) => [other, presentTie(ties.get(other) ?? STRANGERS, now())]));
 	}
 
-	/** What the viewer may see of each author's posts. */
-	async levels(viewer: Id, authors: readonly Id[]): Promise<Map<Id, Level>> {
+	async relation(viewer: Id, other: Id): Promise<RelationView> {
+		const view = (await this.views(viewer, [other])).get(other);
+		if (!view) throw new Error("a view for everybody who is asked for");
+		return view;
+	}
+
+	/** What the viewer sees of each of `others`, and whether she mutes them. */
+	async sights(viewer: Id, others: Iterable<Id>): Promise<Map<Id, Sight>> {
+		const asked = [...new Set(others)];
 		const ties = await this.#services.relations.ties(
 			viewer,
-			authors.filter((author) => author !== viewer),
+			asked.filter((other) => other !== viewer),
 		);
+		const now = this.#services.now();
 		return new Map(
-			authors.map((author) => [author, author === viewer ? LEVELS.self : levelOf(ties.get(author) ?? STRANGERS)]),
+			asked.map((other) => {
+				const tie = ties.get(other);
+				if (other === viewer) return [other, { level: LEVELS.self, muted: false }];
+				return [other, tie ? { level: levelOf(tie), muted: isMuted(tie, now) } : { level: LEVELS.none, muted: false }];
+			}),
 		);
+	}
+
+	/** What the viewer sees of one account. */
+	async level(viewer: Id, other: Id): Promise<Level> {
+		return (await this.sights(viewer, [other])).get(other)?.level ?? LEVELS.none;
+	}
+
+	/** Those of `others` between whom and the viewer there is no block. */
+	async unblocked(viewer: Id, others: Iterable<Id>): Promise<Set<Id>> {
+		const sights = await this.sights(viewer, others);
+		return new Set([...sights].flatMap(([other, { level }]) => (level === LEVELS.blocked ? [] : [other])));
+	}
+
+	/** Mutes another account, until Unix milliseconds or for good (null), or not any more (undefined). */
+	async mute(viewer: Id, other: Id, until: number | null | undefined): Promise<void> {
+		if (viewer === other) throw new Problem("own_account");
+		const { relations, timelines, now } = this.#services;
+		const mute = until === undefined ? { mutingAt: null, mutingUntil: null } : { mutingAt: now(), mutingUntil: until };
+		await relations.mute(viewer, other, mute);
+		// No change names what comes or goes: clients read anew.
+		await timelines.of(viewer).reset();
 	}
 
 	/** Makes both sides of a pair, and the timelines concerned, agree with the authority; then crosses the job off. */
@@ -188,7 +228,7 @@ export class Graph implements RelationReader {
 	async #settleTimeline(owner: Id, author: Id, level: Level): Promise<void> {
 		const { timelines, authors } = this.#services;
 		const timeline = timelines.of(owner);
-		if (level === LEVELS.none) {
+		if (level <= LEVELS.none) {
 			await timeline.removeAuthor(author);
 			return;
 		}
@@ -198,14 +238,14 @@ export class Graph implements RelationReader {
 	}
 }
 
-export function presentTie(tie: Tie): RelationView {
+function presentTie(tie: Tie & Partial<Mute>, now: number): RelationView {
 	return {
 		friend: tie.friendAt !== null,
 		following: tie.followingAt !== null,
 		followedBy: tie.followerAt !== null,
 		requested: tie.requestedAt !== null,
 		requestedBy: tie.requestedByAt !== null,
-		blocking: false,
-		muting: false,
+		blocking: tie.blockingAt !== null,
+		muting: isMuted({ mutingAt: tie.mutingAt ?? null, mutingUntil: tie.mutingUntil ?? null }, now),
 	};
 }

@@ -18,6 +18,10 @@ export interface Tie {
 	followingAt: number | null;
 	/** The other follows the owner. */
 	followerAt: number | null;
+	/** The owner blocks the other. */
+	blockingAt: number | null;
+	/** The other blocks the owner. */
+	blockedByAt: number | null;
 }
 
 /** An account follows at most so many: each of its cold builds and deep pages reads from all of them. */
@@ -32,6 +36,8 @@ export const STRANGERS: Tie = {
 	requestedByAt: null,
 	followingAt: null,
 	followerAt: null,
+	blockingAt: null,
+	blockedByAt: null,
 };
 
 /** The same tie from the other's side. */
@@ -43,16 +49,27 @@ export function flip(tie: Tie): Tie {
 		requestedByAt: tie.requestedAt,
 		followingAt: tie.followerAt,
 		followerAt: tie.followingAt,
+		blockingAt: tie.blockedByAt,
+		blockedByAt: tie.blockingAt,
 	};
 }
 
-/** How much of the other's posts the owner sees: everyone sees `public` ones, followers more, friends more still. */
-export const LEVELS = { none: 0, follow: 1, friend: 2, self: 3 } as const;
+/**
+ * How much of the other's posts the owner sees: everyone sees `public` ones, followers more, friends more
+ * still; where one blocks the other, neither sees anything.
+ */
+export const LEVELS = { blocked: -1, none: 0, follow: 1, friend: 2, self: 3 } as const;
 export type Level = (typeof LEVELS)[keyof typeof LEVELS];
 
-export function levelOf(tie: Pick<Tie, "friendAt" | "followingAt">): Level {
+export function levelOf(tie: Omit<Tie, "version">): Level {
+	if (isBlocked(tie)) return LEVELS.blocked;
 	if (tie.friendAt !== null) return LEVELS.friend;
 	return tie.followingAt !== null ? LEVELS.follow : LEVELS.none;
+}
+
+/** Whether one of the two blocks the other. */
+export function isBlocked({ blockingAt, blockedByAt }: Pick<Tie, "blockingAt" | "blockedByAt">): boolean {
+	return blockingAt !== null || blockedByAt !== null;
 }
 
 /** What an act makes of a tie: a new one, the same one, or nothing because it may not be. */
@@ -62,6 +79,7 @@ export type Act = (tie: Tie, now: number) => Outcome;
 
 /** Asks to be friends; when the other has asked already, that is a yes. */
 export const request: Act = (tie, now) => {
+	if (isBlocked(tie)) return { refused: "account_not_found" };
 	if (tie.friendAt !== null) return { refused: "already_friends" };
 	if (tie.requestedByAt !== null) return accept(tie, now);
 	return tie.requestedAt !== null ? { tie } : { tie: { ...tie, requestedAt: now } };
@@ -86,9 +104,31 @@ export const unfriend: Act = (tie) => (tie.friendAt === null ? { tie } : { tie: 
 /** Follows, when the owner follows `count` accounts so far. */
 export function follow(count: number): Act {
 	return (tie, now) => {
+		if (isBlocked(tie)) return { refused: "account_not_found" };
 		if (tie.followingAt !== null) return { tie };
 		return count < FOLLOW_LIMIT ? { tie: { ...tie, followingAt: now } } : { refused: "follow_limit_reached" };
 	};
 }
 
 export const unfollow: Act = (tie) => (tie.followingAt === null ? { tie } : { tie: { ...tie, followingAt: null } });
+
+/** Ends everything between the two, both ways, and keeps it so. */
+export const block: Act = (tie, now) => {
+	if (tie.blockingAt !== null) return { tie };
+	const { version, blockedByAt } = tie;
+	return { tie: { ...STRANGERS, version, blockingAt: now, blockedByAt } };
+};
+
+/** Takes a block back; what it ended stays ended. */
+export const unblock: Act = (tie) => (tie.blockingAt === null ? { tie } : { tie: { ...tie, blockingAt: null } });
+
+/** A mute of the owner's: hers alone, the other never learns of it. */
+export interface Mute {
+	mutingAt: number | null;
+	/** Null when it has no end. */
+	mutingUntil: number | null;
+}
+
+export function isMuted({ mutingAt, mutingUntil }: Mute, now: number): boolean {
+	return mutingAt !== null && (mutingUntil === null || mutingUntil > now);
+}

@@ -4,7 +4,7 @@ import { inList } from "../store/json-list.ts";
 import { type Job, promise } from "../store/outbox.ts";
 import { relations } from "../store/schema.ts";
 import type { Shards } from "../store/shards.ts";
-import { FRIEND_LIMIT, flip, STRANGERS, type Tie } from "./rules.ts";
+import { FRIEND_LIMIT, flip, LEVELS, type Level, type Mute, STRANGERS, type Tie } from "./rules.ts";
 
 /**
  * Two accounts whose tie is read and changed. The tie's authority is the row on the shard of the
@@ -20,13 +20,15 @@ export function pairOf(a: Id, b: Id): Pair {
 }
 
 /** The lists that relations are read as, and the time each is ordered by. */
-export type RelationList = "friends" | "followers" | "following" | "incoming" | "outgoing";
+export type RelationList = "friends" | "followers" | "following" | "incoming" | "outgoing" | "blocking" | "muting";
 const LIST_COLUMNS = {
 	friends: relations.friendAt,
 	followers: relations.followerAt,
 	following: relations.followingAt,
 	incoming: relations.requestedByAt,
 	outgoing: relations.requestedAt,
+	blocking: relations.blockingAt,
+	muting: relations.mutingAt,
 } as const;
 
 /** The sort key of a relation in a list. */
@@ -50,7 +52,7 @@ export class RelationStore {
 	}
 
 	/** The owner's ties with some others, as the owner's shard knows them: one query. */
-	async ties(owner: Id, others: readonly Id[]): Promise<Map<Id, Tie>> {
+	async ties(owner: Id, others: readonly Id[]): Promise<Map<Id, Tie & Mute>> {
 		if (others.length === 0) return new Map();
 		const rows = await this.#shards
 			.of(owner)
@@ -61,19 +63,27 @@ export class RelationStore {
 	}
 
 	/**
-	 * Everyone whose posts belong into the owner's feed: friends and followed accounts. Read from their own
-	 * indexes: by the primary key it would be every follower too.
+	 * Everyone whose posts belong into the owner's feed: friends and followed accounts. Those whom she mutes
+	 * too: a mute is the reader's filter's, as it may end by itself. Read from their own indexes: by the primary
+	 * key it would be every follower as well.
 	 */
-	async sources(owner: Id): Promise<Map<Id, Pick<Tie, "friendAt" | "followingAt">>> {
-		const rows = await this.#shards
-			.of(owner)
-			.all<{ other: Id; friendAt: number | null; followingAt: number | null }>(sql`
-			SELECT other, friend_at AS friendAt, following_at AS followingAt FROM relations INDEXED BY relations_friends
+	async sources(owner: Id): Promise<Map<Id, Level>> {
+		const rows = await this.#shards.of(owner).all<{ other: Id; level: Level }>(sql`
+			SELECT other, ${LEVELS.friend} AS level FROM relations INDEXED BY relations_friends
 				WHERE owner = ${owner} AND friend_at IS NOT NULL
 			UNION ALL
-			SELECT other, friend_at AS friendAt, following_at AS followingAt FROM relations INDEXED BY relations_following
-				WHERE owner = ${owner} AND following_at IS NOT NULL`);
-		return new Map(rows.map(({ other, ...tie }) => [other, tie]));
+			SELECT other, ${LEVELS.follow} AS level FROM relations INDEXED BY relations_following
+				WHERE owner = ${owner} AND following_at IS NOT NULL AND friend_at IS NULL`);
+		return new Map(rows.map(({ other, level }) => [other, level]));
+	}
+
+	/** Mutes, until Unix milliseconds or for good, or ends a mute. Only the owner's row knows. */
+	async mute(owner: Id, other: Id, mute: Mute): Promise<void> {
+		await this.#shards
+			.of(owner)
+			.insert(relations)
+			.values({ owner, other, version: 0, ...mute })
+			.onConflictDoUpdate({ target: [relations.owner, relations.other], set: mute });
 	}
 
 	/** A page of a list, newest first, from `before` (exclusive). */
@@ -138,7 +148,9 @@ export class RelationStore {
 		const [held] = await database.batch([
 			database
 				.insert(relations)
-				.select(sql`SELECT ${high}, ${low}, 0, NULL, ${job.id}, NULL, NULL, NULL, NULL WHERE ${roomFor(high)}`)
+				.select(
+					sql`SELECT ${high}, ${low}, 0, NULL, ${job.id}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE ${roomFor(high)}`,
+				)
 				.onConflictDoUpdate({
 					target: [relations.owner, relations.other],
 					set: { friendHold: job.id },
@@ -176,7 +188,7 @@ export class RelationStore {
 	}
 
 	#upsert(owner: Id, other: Id, tie: Tie, condition: SQL, hold?: string) {
-		const { version, friendAt, requestedAt, requestedByAt, followingAt, followerAt } = tie;
+		const { version, friendAt, requestedAt, requestedByAt, followingAt, followerAt, blockingAt, blockedByAt } = tie;
 		// An older version must not undo a newer one, but a hold is given back in any case.
 		const newer = (column: string) =>
 			sql.raw(`CASE WHEN excluded.version >= version THEN excluded.${column} ELSE ${column} END`);
@@ -184,7 +196,8 @@ export class RelationStore {
 			.of(owner)
 			.insert(relations)
 			.select(
-				sql`SELECT ${owner}, ${other}, ${version}, ${friendAt}, NULL, ${requestedAt}, ${requestedByAt}, ${followingAt}, ${followerAt} WHERE ${condition}`,
+				sql`SELECT ${owner}, ${other}, ${version}, ${friendAt}, NULL, ${requestedAt}, ${requestedByAt}, ${followingAt}, ${followerAt},
+					${blockingAt}, ${blockedByAt}, NULL, NULL WHERE ${condition}`,
 			)
 			.onConflictDoUpdate({
 				target: [relations.owner, relations.other],
@@ -195,6 +208,8 @@ export class RelationStore {
 					requestedByAt: newer("requested_by_at"),
 					followingAt: newer("following_at"),
 					followerAt: newer("follower_at"),
+					blockingAt: newer("blocking_at"),
+					blockedByAt: newer("blocked_by_at"),
 					friendHold: hold === undefined ? sql.raw("friend_hold") : sql`nullif(friend_hold, ${hold})`,
 				},
 			})

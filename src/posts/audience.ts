@@ -1,3 +1,4 @@
+import type { Sight } from "../graph/graph.ts";
 import { LEVELS, type Level } from "../graph/rules.ts";
 
 /** Who may see a post, widest first. Friends are followers too. */
@@ -23,7 +24,7 @@ export function maySee(rank: number, level: Level): boolean {
 	return rank <= level;
 }
 
-/** Whether it belongs into the feed of someone at `level`: a stranger's public post can be seen, but is not fed. */
-export function feeds(rank: number, level: Level): boolean {
-	return level !== LEVELS.none && maySee(rank, level);
+/** Whether it belongs into the feed of someone with this sight of the author: a stranger's public post can be seen, but is not fed. */
+export function feeds(rank: number, sight: Sight | undefined): boolean {
+	return sight !== undefined && !sight.muted && sight.level > LEVELS.none && maySee(rank, sight.level);
 }

@@ -2,6 +2,7 @@ import type { z } from "@hono/zod-openapi";
 import type { AccountStore } from "../accounts/store.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { Graph } from "../graph/graph.ts";
+import { LEVELS } from "../graph/rules.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { type Doorbell, isTaken, type Job, type Task, underFreshId } from "../store/outbox.ts";
 import type { Timelines } from "../timeline/client.ts";
@@ -88,8 +89,10 @@ export class Posts {
 		const row = (await posts.byIds([id], viewer)).get(id);
 		const root = row?.rootId ? (await posts.byIds([row.rootId], viewer)).get(row.rootId) : row;
 		if (!row || !root) throw new Problem("post_not_found");
-		const level = (await graph.levels(viewer, [root.authorId])).get(root.authorId) ?? 0;
-		if (!maySee(root.audience, level)) throw new Problem("post_not_found");
+		const sights = await graph.sights(viewer, [row.authorId, root.authorId]);
+		const level = sights.get(root.authorId)?.level ?? LEVELS.none;
+		const blocked = sights.get(row.authorId)?.level === LEVELS.blocked;
+		if (blocked || !maySee(root.audience, level)) throw new Problem("post_not_found");
 		return root.id === row.id ? row : { ...row, audience: root.audience };
 	}
 
@@ -139,6 +142,15 @@ export class Posts {
 			posts.remove(id, jobs),
 		);
 		return this.#applyOwn(viewer, { kind: "remove", postId: id, cause: "deleted" });
+	}
+
+	/** Those of `rows` whose authors and the viewer do not block each other. */
+	async unblocked(viewer: Id, rows: readonly PostRow[]): Promise<PostRow[]> {
+		const authors = await this.#services.graph.unblocked(
+			viewer,
+			rows.map((row) => row.authorId),
+		);
+		return rows.filter((row) => authors.has(row.authorId));
 	}
 
 	/** Rows as a viewer gets them, in their order; one whose author is gone is left out. */

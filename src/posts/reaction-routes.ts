@@ -73,7 +73,7 @@ const listLikes = createRoute({
 	},
 });
 
-export function reactionRoutes({ accounts, posts, postStore, timelines }: PostRouteServices) {
+export function reactionRoutes({ accounts, graph, posts, postStore, timelines }: PostRouteServices) {
 	const made = (id: Id) => postStore.exists(id);
 	return createRouter()
 		.openapi(createComment, async (c) => {
@@ -97,6 +97,7 @@ export function reactionRoutes({ accounts, posts, postStore, timelines }: PostRo
 			return c.json(
 				await presentPage(
 					posts,
+					viewer,
 					rows.map((row) => ({ ...row, audience })),
 					limit,
 				),
@@ -126,7 +127,7 @@ export function reactionRoutes({ accounts, posts, postStore, timelines }: PostRo
 			await posts.visible(c.var.viewer, id);
 			const keys = await postStore.likers(id, before, limit + 1);
 			return c.json(
-				await presentPeople(accounts, keys, limit, (profile, at) => ({
+				await presentPeople({ accounts, graph }, c.var.viewer, keys, limit, (profile, at) => ({
 					...presentAuthor(profile),
 					likedAt: moment(at),
 				})),

@@ -11,6 +11,8 @@ import {
 	problems,
 	signedIn,
 } from "../gateway/openapi.ts";
+import { Problem } from "../gateway/problem.ts";
+import { LEVELS } from "../graph/rules.ts";
 import { ID_PATTERN, type Id } from "../store/ids.ts";
 import { idempotencyHeader, once } from "./once.ts";
 import { newPostSchema, postChangeSchema, postSchema } from "./post.ts";
@@ -105,9 +107,10 @@ export function postRoutes({ accounts, graph, posts, postStore, timelines }: Pos
 			const { limit, cursor } = c.req.valid("query");
 			const before = decodePostCursor(cursor);
 			await accounts.require(id);
-			const level = (await graph.levels(viewer, [id])).get(id) ?? 0;
+			const level = await graph.level(viewer, id);
+			if (level === LEVELS.blocked) throw new Problem("account_not_found");
 			const rows = await postStore.byAuthor(id, viewer, level, before, limit + 1);
-			return c.json(await presentPage(posts, rows, limit), 200);
+			return c.json(await presentPage(posts, viewer, rows, limit), 200);
 		});
 }
 
@@ -117,11 +120,11 @@ export function decodePostCursor(cursor: string | undefined): Id | undefined {
 }
 
 /** A page of posts, given one row more than asked for when there is a next page. */
-export async function presentPage(posts: Posts, rows: readonly PostRow[], limit: number) {
+export async function presentPage(posts: Posts, viewer: Id, rows: readonly PostRow[], limit: number) {
 	const shown = rows.slice(0, limit);
 	const last = shown.at(-1);
 	return {
-		items: await posts.present(shown),
+		items: await posts.present(await posts.unblocked(viewer, shown)),
 		next: last && rows.length > limit ? encodeCursor("posts", last.id) : null,
 	};
 }

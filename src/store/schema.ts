@@ -35,6 +35,10 @@ export const relations = sqliteTable(
 		requestedByAt: integer("requested_by_at"),
 		followingAt: integer("following_at"),
 		followerAt: integer("follower_at"),
+		blockingAt: integer("blocking_at"),
+		blockedByAt: integer("blocked_by_at"),
+		mutingAt: integer("muting_at"),
+		mutingUntil: integer("muting_until"),
 	},
 	(table) => [primaryKey({ columns: [table.owner, table.other] })],
 );
