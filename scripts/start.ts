@@ -21,6 +21,7 @@ const DEMO = ["--seed", "0", "--accounts", "60", "--posts", "400", "--first", "d
 
 const children = new Set<ChildProcess>();
 let stopping = false;
+let stoppedAt = 0;
 
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => stop(0));
 // Whatever ends this process ends what it started.
@@ -146,9 +147,13 @@ function stopped(code: number): Promise<never> {
 }
 
 function stop(code: number): void {
-	// A second Ctrl-C does not wait.
-	if (stopping) process.exit(code);
+	if (stopping) {
+		// A second Ctrl-C does not wait; but npm passes the first one on, so that it comes twice.
+		if (performance.now() - stoppedAt > 500) process.exit(code);
+		return;
+	}
 	stopping = true;
+	stoppedAt = performance.now();
 	for (const child of children) signal(child, "SIGINT");
 	const patience = setTimeout(() => {
 		for (const child of children) signal(child, "SIGKILL");

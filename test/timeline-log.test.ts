@@ -1,16 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EPOCH, encodeId, type Id } from "../src/store/ids.ts";
-import {
-	type Arrival,
-	type Delivery,
-	type Effects,
-	type LogOptions,
-	type Row,
-	type State,
-	TimelineLog,
-	upgrade,
-} from "../src/timeline/log.ts";
+import type { Arrival, Delivery } from "../src/timeline/changes.ts";
+import { type Effects, type LogOptions, type State, TimelineLog } from "../src/timeline/log.ts";
+import { type Row, upgrade } from "../src/timeline/rows.ts";
 import { env } from "./env.ts";
 
 /** Small, so that trimming happens all the time. */

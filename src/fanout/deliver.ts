@@ -1,5 +1,5 @@
+import type { Delivery } from "../timeline/changes.ts";
 import type { Timelines } from "../timeline/client.ts";
-import type { Delivery } from "../timeline/log.ts";
 import type { FanoutTask } from "./expand.ts";
 import type { ChunkMessage } from "./messages.ts";
 import type { ChunkReason, ProgressStore } from "./progress.ts";

@@ -4,7 +4,7 @@ import type { PostView } from "../posts/post.ts";
 import type { Posts } from "../posts/posts.ts";
 import type { PostRow, PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
-import type { Arrival, Span } from "../timeline/log.ts";
+import type { Arrival, Span } from "../timeline/changes.ts";
 import { type SkeletonServices, skeleton } from "./skeleton.ts";
 
 export interface FeedServices extends SkeletonServices {

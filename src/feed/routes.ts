@@ -3,7 +3,7 @@ import { decodeCursor, encodeCursor } from "../gateway/cursor.ts";
 import { createRouter, json, listOf, pageQuery, problems, signedIn } from "../gateway/openapi.ts";
 import { postSchema } from "../posts/post.ts";
 import { ID_PATTERN, type Id, successor } from "../store/ids.ts";
-import type { Span } from "../timeline/log.ts";
+import type { Span } from "../timeline/changes.ts";
 import { type FeedServices, readFeed } from "./feed.ts";
 
 const feedSchema = listOf(postSchema)

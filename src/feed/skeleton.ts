@@ -1,6 +1,6 @@
 import { type Id, successor } from "../store/ids.ts";
+import type { Arrival, Span } from "../timeline/changes.ts";
 import type { Timelines } from "../timeline/client.ts";
-import type { Arrival, Span } from "../timeline/log.ts";
 import type { TimelineSource } from "../timeline/source.ts";
 
 export interface SkeletonServices {

@@ -2,7 +2,7 @@ import { LEVELS, type Level } from "../graph/rules.ts";
 import type { RelationStore } from "../graph/store.ts";
 import type { PostKey, PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
-import type { Arrival, Reason } from "../timeline/log.ts";
+import type { Arrival, Reason } from "../timeline/changes.ts";
 import type { TimelineSource } from "../timeline/source.ts";
 
 const REASONS: Readonly<Record<Level, Reason>> = { [-1]: "follow", 0: "follow", 1: "follow", 2: "friend", 3: "own" };

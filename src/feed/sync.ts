@@ -3,7 +3,7 @@ import { LEVELS, type Level } from "../graph/rules.ts";
 import { feeds } from "../posts/audience.ts";
 import type { PostView } from "../posts/post.ts";
 import type { Id } from "../store/ids.ts";
-import type { Numbered, Reason, Via } from "../timeline/log.ts";
+import type { Numbered, Reason, Via } from "../timeline/changes.ts";
 import type { FeedServices } from "./feed.ts";
 import { FeedPosts } from "./posts.ts";
 

@@ -1,7 +1,7 @@
 import type { Id } from "../store/ids.ts";
 import type { ShardMap } from "../store/shard-map.ts";
+import type { Backfill, Changes, Delivery, Entry, Marker, Page, Span } from "./changes.ts";
 import type { Reservation } from "./idempotency.ts";
-import type { Backfill, Changes, Delivery, Entry, Marker, Page, Span } from "./log.ts";
 import type { TimelineObject } from "./object.ts";
 
 /** An account's timeline, as the rest of the Worker sees it. Every call is safe to repeat. */

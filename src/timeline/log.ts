@@ -1,4 +1,18 @@
-import { firstIdAt, type Id, timeOf } from "../store/ids.ts";
+import type { Id } from "../store/ids.ts";
+import type {
+	Arrival,
+	Backfill,
+	Change,
+	Changes,
+	Delivery,
+	Entry,
+	Logged,
+	Marker,
+	Numbered,
+	Page,
+	Span,
+} from "./changes.ts";
+import { decode, encode, type Row } from "./rows.ts";
 
 /**
  * The timeline as a numbered log of changes: pure, no I/O.
@@ -12,76 +26,6 @@ import { firstIdAt, type Id, timeOf } from "../store/ids.ts";
  * At and below the floor the store is the authority: what happens to a post there is told in a
  * change, but kept nowhere.
  */
-
-/** Why a post is in a timeline. */
-export type Reason = "own" | "friend" | "follow";
-/** How it got there: pushed by fan-out, brought by a new relation, or found when the timeline was built. */
-export type Via = "push" | "backfill" | "build";
-/** `deleted` is for good; after `relation` (the tie to the author ended) the post may come back. */
-export type Cause = "deleted" | "relation";
-
-/** A post on its way into a timeline. */
-export interface Arrival {
-	postId: Id;
-	authorId: Id;
-	reason: Reason;
-	via: Via;
-}
-
-export interface Entry extends Arrival {
-	/** When it got there: Unix milliseconds, a multiple of eight. */
-	at: number;
-}
-
-/** What a client is told. */
-export type Change =
-	| ({ kind: "add" } & Entry)
-	| { kind: "edit"; postId: Id }
-	| { kind: "remove"; postId: Id; cause: Cause }
-	/** The owner has read up to here. */
-	| { kind: "marker"; postId: Id };
-
-/** A change that somebody else brings about. */
-export type Delivery = ({ kind: "add" } & Arrival) | Exclude<Change, { kind: "add" | "marker" }>;
-
-/** What a new friend or followed account brings along. */
-export interface Backfill {
-	authorId: Id;
-	reason: "friend" | "follow";
-	/** Newest first. */
-	postIds: Id[];
-	/** Whether she has no older ones. */
-	complete: boolean;
-}
-
-/** What is in the log: changes, and resets. */
-type Logged =
-	| Change
-	/** More changed than changes tell: who knows less than this must read anew. */
-	| { kind: "reset" };
-
-/** A change with its number. */
-export type Numbered = Change & { seq: number };
-
-/** What came after a number, in order; `outdated` and `future` say that it cannot be told. */
-export type Changes =
-	| { state: "told"; changes: Numbered[]; seq: number; more: boolean }
-	| { state: "outdated"; seq: number }
-	| { state: "future"; seq: number };
-
-/** How far the owner has read. */
-export interface Marker {
-	postId: Id | null;
-	/** Entries of others that are newer. */
-	unreadCount: number;
-	seq: number;
-}
-
-/** A stored row: `first` is the `seq` of its first change. */
-export interface Row {
-	first: number;
-	changes: string;
-}
 
 /** What must be stored for a change of the log to have happened. */
 export interface Effects {
@@ -102,18 +46,6 @@ export interface State {
 	marker: Id | null;
 }
 
-export interface Page {
-	/** Newest first. */
-	entries: Entry[];
-	/** The number of the last change that this page knows. */
-	seq: number;
-	/** Posts at or below this id are read from the store; null when there are none. */
-	floor: Id | null;
-}
-
-/** Where to read: towards older posts from `before`, or towards newer ones from `after`; both exclusive. */
-export type Span = { before?: Id | undefined; limit: number } | { after: Id; limit: number };
-
 export interface LogOptions {
 	/** The newest entries that are always kept. */
 	keep: number;
@@ -123,8 +55,6 @@ export interface LogOptions {
 	mostRows: number;
 }
 
-/** The format that {@link encode} writes; an object with another one is converted when it wakes. */
-export const LOG_FORMAT = 2;
 export const LOG_OPTIONS: LogOptions = { keep: 1000, rowCapacity: 64, mostRows: 64 };
 
 interface Segment {
@@ -368,81 +298,6 @@ export class TimelineLog {
 		}
 		return low;
 	}
-}
-
-const REASONS = { own: "o", friend: "f", follow: "w" } as const;
-const VIAS = { push: "p", backfill: "b", build: "c" } as const;
-const CAUSES = { deleted: "d", relation: "r" } as const;
-const ID_LENGTH = 13;
-/** The leading characters of an id are its time, in units of eight milliseconds. */
-const TIME_LENGTH = 8;
-
-/** Fixed widths, no separators: the first character tells what it is and so how long. */
-function encode(change: Logged): string {
-	switch (change.kind) {
-		case "add": {
-			const at = firstIdAt(change.at).slice(0, TIME_LENGTH);
-			return `+${REASONS[change.reason]}${VIAS[change.via]}${change.postId}${change.authorId}${at}`;
-		}
-		case "edit":
-			return `~${change.postId}`;
-		case "remove":
-			return `-${CAUSES[change.cause]}${change.postId}`;
-		case "marker":
-			return `*${change.postId}`;
-		case "reset":
-			return "!";
-	}
-}
-
-/** @param timed whether additions carry their time; in format 1 they did not, and the post's own stands for it. */
-function decode(text: string, timed = true): Logged[] {
-	const changes: Logged[] = [];
-	let at = 0;
-	const take = (length: number) => {
-		at += length;
-		return text.slice(at - length, at);
-	};
-	const takeId = () => take(ID_LENGTH) as Id;
-	while (at < text.length) {
-		switch (take(1)) {
-			case "+": {
-				const [reason, via] = [keyOf(REASONS, take(1)), keyOf(VIAS, take(1))];
-				const [postId, authorId] = [takeId(), takeId()];
-				const time = timed ? (`${take(TIME_LENGTH)}00000` as Id) : postId;
-				changes.push({ kind: "add", reason, via, postId, authorId, at: timeOf(time) });
-				break;
-			}
-			case "~":
-				changes.push({ kind: "edit", postId: takeId() });
-				break;
-			case "-":
-				changes.push({ kind: "remove", cause: keyOf(CAUSES, take(1)), postId: takeId() });
-				break;
-			case "*":
-				changes.push({ kind: "marker", postId: takeId() });
-				break;
-			case "!":
-				changes.push({ kind: "reset" });
-				break;
-			default:
-				throw new Error(NOT_A_ROW);
-		}
-	}
-	return changes;
-}
-
-/** Rows of an older format as they are written now. */
-export function upgrade(rows: readonly Row[], format: number): Row[] {
-	if (format !== 1) throw new Error(`no timeline format ${format}`);
-	return rows.map(({ first, changes }) => ({ first, changes: decode(changes, false).map(encode).join("") }));
-}
-
-const NOT_A_ROW = "timeline row is not in this format";
-
-function keyOf<K extends string>(codes: Readonly<Record<K, string>>, code: string): K {
-	for (const key in codes) if (codes[key] === code) return key;
-	throw new Error(NOT_A_ROW);
 }
 
 function fold(change: Change, entries: Map<Id, Entry>, deleted: Set<Id>): void {

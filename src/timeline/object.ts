@@ -1,22 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 import { asId, type Id } from "../store/ids.ts";
+import type { Backfill, Changes, Delivery, Entry, Marker, Page, Span } from "./changes.ts";
 import { Idempotency, type Reservation } from "./idempotency.ts";
-import {
-	type Backfill,
-	type Changes,
-	type Delivery,
-	type Effects,
-	type Entry,
-	LOG_FORMAT,
-	LOG_OPTIONS,
-	type Marker,
-	type Page,
-	type Row,
-	type Span,
-	type State,
-	TimelineLog,
-	upgrade,
-} from "./log.ts";
+import { type Effects, LOG_OPTIONS, type State, TimelineLog } from "./log.ts";
+import { LOG_FORMAT, type Row, upgrade } from "./rows.ts";
 import { type PostReader, Sockets } from "./sockets.ts";
 import type { TimelineSource } from "./source.ts";
 import { Tickets } from "./tickets.ts";

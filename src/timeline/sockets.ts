@@ -1,5 +1,6 @@
 import type { Id } from "../store/ids.ts";
-import type { Change, TimelineLog } from "./log.ts";
+import type { Change } from "./changes.ts";
+import type { TimelineLog } from "./log.ts";
 
 /** Shows posts to the owner of a timeline: those of `ids` that belong into her feed as it is today, ready to send. */
 export interface PostReader {

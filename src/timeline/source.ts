@@ -1,5 +1,5 @@
 import type { Id } from "../store/ids.ts";
-import type { Arrival } from "./log.ts";
+import type { Arrival } from "./changes.ts";
 
 /**
  * Where a timeline comes from: the posts and relations in the store, of which it is a projection.
