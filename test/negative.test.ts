@@ -153,6 +153,7 @@ const CASES: Record<string, Case> = {
 		badFields: { text: ["", LONG, 5], audience: ["everyone"], link: ["x"], likeCount: [5] },
 	},
 	"DELETE /v1/posts/{id}": post(),
+	"GET /v1/posts/{id}/edits": { ...post("/edits"), badQuery: LIMITS },
 	"POST /v1/posts/{id}/comments": {
 		...post("/comments"),
 		body: () => ({ text: "hi" }),

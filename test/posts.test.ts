@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { AuthorView } from "../src/accounts/account.ts";
 import type { PostView } from "../src/posts/post.ts";
 import { all, eventually, type List, signUp, signUpMany } from "./api.ts";
+import { env } from "./env.ts";
 
 describe("audience", () => {
 	it("decides who sees a post, and nobody else learns that it exists", async () => {
@@ -57,6 +58,31 @@ describe("audience", () => {
 		expect((await follower.call("GET", `/v1/posts/${post.id}`)).status).toBe(404);
 		expect(await author.texts()).toEqual(["a secret"]);
 	});
+});
+
+it("what a post said before can be read by who reads the post, in pages, until it is deleted", async () => {
+	const [ann, ben, eve] = await Promise.all([signUp("Ann"), signUp("Ben"), signUp("Eve")]);
+	await ann.befriend(ben);
+	const post = await ann.post("one", { link: "https://example.com/1" });
+	const path = `/v1/posts/${post.id}/edits`;
+	expect((await ben.ok<List<unknown>>("GET", path)).items).toEqual([]);
+	await ann.ok("PATCH", `/v1/posts/${post.id}`, { text: "two" });
+	await ann.ok("PATCH", `/v1/posts/${post.id}`, { text: "three", link: null });
+	await ann.ok("PATCH", `/v1/posts/${post.id}`, { text: "three", audience: "public" });
+	await ann.ok("PATCH", `/v1/posts/${post.id}`, { audience: "friends" });
+	const versions = await all<{ text: string; link: string | null; writtenAt: string }>(ben, `${path}?limit=1`);
+	expect(versions.map(({ text, link }) => [text, link])).toEqual([
+		["two", "https://example.com/1"],
+		["one", "https://example.com/1"],
+	]);
+	expect(versions[1]?.writtenAt).toBe(post.createdAt);
+	expect((await eve.call("GET", path)).status).toBe(404);
+	await ann.ok("DELETE", `/v1/posts/${post.id}`);
+	for (const shard of [env.SHARD_0, env.SHARD_1]) {
+		expect(
+			await shard.prepare("SELECT count(*) AS n FROM post_versions WHERE post_id = ?").bind(post.id).first("n"),
+		).toBe(0);
+	}
 });
 
 it("a text of 5,000 characters is taken whole, whatever they are", async () => {

@@ -104,6 +104,15 @@ CREATE TRIGGER comments_deleted AFTER DELETE ON posts WHEN OLD.parent_id IS NOT 
   UPDATE posts SET comment_count = comment_count - 1 WHERE id = OLD.parent_id;
 END;
 
+-- What a post or comment said before it was edited.
+CREATE TABLE post_versions (
+  post_id TEXT NOT NULL,
+  written_at INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  link TEXT,
+  PRIMARY KEY (post_id, written_at)
+) WITHOUT ROWID;
+
 CREATE TABLE likes (
   post_id TEXT NOT NULL,
   account_id TEXT NOT NULL,

@@ -5,8 +5,8 @@ import { Problem } from "./problem.ts";
  * never an offset, so that it stays good while the list changes and after its item is deleted.
  */
 
-/** One letter for each kind of list, so that a cursor of one is refused by another. */
-export type CursorKind = "feed" | "people" | "posts";
+/** The kinds of lists, so that a cursor of one is refused by another. */
+export type CursorKind = "feed" | "people" | "posts" | "versions";
 
 /** `parts` are free of dots. */
 export function encodeCursor(kind: CursorKind, ...parts: (string | number)[]): string {

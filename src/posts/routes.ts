@@ -1,4 +1,4 @@
-import { createRoute } from "@hono/zod-openapi";
+import { createRoute, z } from "@hono/zod-openapi";
 import { decodeCursor, encodeCursor } from "../gateway/cursor.ts";
 import {
 	createRouter,
@@ -6,6 +6,8 @@ import {
 	json,
 	jsonBody,
 	listOf,
+	moment,
+	momentSchema,
 	noContent,
 	pageQuery,
 	problems,
@@ -49,6 +51,24 @@ const editPost = createRoute({
 	security: signedIn,
 	request: { params: idParam, body: jsonBody(postChangeSchema) },
 	responses: { 200: json(postSchema, "The post as it is now"), ...problems(400, 401, 403, 404, 413, 415, 503) },
+});
+
+const listEdits = createRoute({
+	method: "get",
+	path: "/v1/posts/{id}/edits",
+	tags: ["posts"],
+	summary: "What a post or comment said before it was edited, latest first",
+	security: signedIn,
+	request: { params: idParam, query: pageQuery },
+	responses: {
+		200: json(
+			listOf(
+				z.object({ text: z.string(), link: z.string().nullable(), writtenAt: momentSchema }).openapi("PostVersion"),
+			),
+			"A page",
+		),
+		...problems(400, 401, 404),
+	},
 });
 
 const deletePost = createRoute({
@@ -100,6 +120,22 @@ export function postRoutes({ accounts, graph, posts, postStore, timelines }: Pos
 			const seq = await posts.remove(c.var.viewer, c.req.valid("param").id);
 			if (seq !== null) c.header(SEQ_HEADER, String(seq));
 			return c.body(null, 204);
+		})
+		.openapi(listEdits, async (c) => {
+			const { id } = c.req.valid("param");
+			const { limit, cursor } = c.req.valid("query");
+			const before = cursor === undefined ? undefined : Number(decodeCursor("versions", cursor, /^\d{1,15}$/)[0]);
+			await posts.visible(c.var.viewer, id);
+			const found = await postStore.versions(id, before, limit + 1);
+			const shown = found.slice(0, limit);
+			const last = shown.at(-1);
+			return c.json(
+				{
+					items: shown.map(({ text, link, writtenAt }) => ({ text, link, writtenAt: moment(writtenAt) })),
+					next: last && found.length > limit ? encodeCursor("versions", last.writtenAt) : null,
+				},
+				200,
+			);
 		})
 		.openapi(listPosts, async (c) => {
 			const { viewer } = c.var;

@@ -2,14 +2,15 @@ import { and, desc, eq, getTableColumns, inArray, isNull, lt, lte, type SQL, sql
 import type { AuthorReader } from "../graph/graph.ts";
 import type { Level } from "../graph/rules.ts";
 import type { RelationKey } from "../graph/store.ts";
-import type { Id } from "../store/ids.ts";
+import { type Id, timeOf } from "../store/ids.ts";
 import { inList } from "../store/json-list.ts";
 import { type Job, promise } from "../store/outbox.ts";
-import { likes, posts } from "../store/schema.ts";
+import { likes, posts, postVersions } from "../store/schema.ts";
 import type { ShardDatabase, Shards } from "../store/shards.ts";
 
 /** A post or comment, and whether the one who asked likes it. */
 export type PostRow = typeof posts.$inferSelect & { liked: boolean };
+export type PostVersion = typeof postVersions.$inferSelect;
 export type NewPost = Pick<typeof posts.$inferInsert, "id" | "authorId" | "text" | "audience" | "link">;
 export type NewComment = NewPost & { parentId: Id; rootId: Id };
 /** What is listed of a post when only its place is asked for. */
@@ -114,7 +115,18 @@ export class PostStore implements AuthorReader {
 		return keys.toReversed();
 	}
 
-	/** Changes an author's own post, and promises `jobs` with it, in one atomic batch. */
+	/** What a post or comment said before, latest first, from `before` (exclusive; Unix milliseconds). */
+	async versions(id: Id, before: number | undefined, limit: number): Promise<PostVersion[]> {
+		return this.#shards
+			.of(id)
+			.select()
+			.from(postVersions)
+			.where(and(eq(postVersions.postId, id), before === undefined ? undefined : lt(postVersions.writtenAt, before)))
+			.orderBy(desc(postVersions.writtenAt))
+			.limit(limit);
+	}
+
+	/** Changes an author's own post, keeps what it said before, and promises `jobs`, in one atomic batch. */
 	async update(
 		id: Id,
 		change: Partial<Pick<NewPost, "text" | "audience" | "link">>,
@@ -122,11 +134,18 @@ export class PostStore implements AuthorReader {
 	): Promise<void> {
 		const database = this.#shards.of(id);
 		const now = this.#now();
+		const before = database
+			.insert(postVersions)
+			.select(
+				sql`SELECT id, coalesce(edited_at, ${timeOf(id)}), text, link FROM posts WHERE id = ${id}
+					AND (text IS NOT ${change.text ?? sql`text`} OR link IS NOT ${change.link === undefined ? sql`link` : change.link})`,
+			)
+			.onConflictDoNothing();
 		const write = database
 			.update(posts)
 			.set({ ...change, editedAt: now })
 			.where(eq(posts.id, id));
-		await database.batch([write, ...jobs.map((job) => promise(database, job, now))]);
+		await database.batch([before, write, ...jobs.map((job) => promise(database, job, now))]);
 	}
 
 	/** Deletes a post, so that no read finds it or what hangs on it, and promises to clear up, in one atomic batch. */
@@ -134,7 +153,8 @@ export class PostStore implements AuthorReader {
 		const database = this.#shards.of(id);
 		const now = this.#now();
 		const erase = database.delete(posts).where(eq(posts.id, id));
-		await database.batch([erase, ...jobs.map((job) => promise(database, job, now))]);
+		const eraseVersions = database.delete(postVersions).where(eq(postVersions.postId, id));
+		await database.batch([erase, eraseVersions, ...jobs.map((job) => promise(database, job, now))]);
 	}
 
 	/** Deletes a comment with everything that answers it. */
@@ -145,6 +165,7 @@ export class PostStore implements AuthorReader {
 		) SELECT id FROM thread)`;
 		await database.batch([
 			database.delete(likes).where(inArray(likes.postId, thread)),
+			database.delete(postVersions).where(inArray(postVersions.postId, thread)),
 			database.delete(posts).where(inArray(posts.id, thread)),
 		]);
 	}
@@ -159,9 +180,10 @@ export class PostStore implements AuthorReader {
 		const someLikes = sql`(post_id, account_id) IN (SELECT post_id, account_id FROM likes WHERE post_id = ${rootId} LIMIT ${ERASE})`;
 		const someComments = sql`(SELECT id FROM posts WHERE root_id = ${rootId} ORDER BY id LIMIT ${ERASE})`;
 		for (let round = 0; round < ERASE_ROUNDS; round++) {
-			const [own, , gone] = await database.batch([
+			const [own, , , gone] = await database.batch([
 				database.delete(likes).where(someLikes).returning({ id: likes.accountId }),
 				database.delete(likes).where(inArray(likes.postId, someComments)),
+				database.delete(postVersions).where(inArray(postVersions.postId, someComments)),
 				database.delete(posts).where(inArray(posts.id, someComments)).returning({ id: posts.id }),
 			]);
 			if (own.length < ERASE && gone.length < ERASE) return true;

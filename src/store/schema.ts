@@ -57,6 +57,18 @@ export const posts = sqliteTable("posts", {
 	commentCount: integer("comment_count").notNull().default(0),
 });
 
+/** What a post or comment said before it was edited, on its shard. */
+export const postVersions = sqliteTable(
+	"post_versions",
+	{
+		postId: id("post_id").notNull(),
+		writtenAt: integer("written_at").notNull(),
+		text: text("text").notNull(),
+		link: text("link"),
+	},
+	(table) => [primaryKey({ columns: [table.postId, table.writtenAt] })],
+);
+
 /** Who likes what, on the shard of what is liked. */
 export const likes = sqliteTable(
 	"likes",
