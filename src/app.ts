@@ -11,6 +11,7 @@ import { requireToken } from "./gateway/tokens.ts";
 import { blockRoutes } from "./graph/block-routes.ts";
 import { followRoutes } from "./graph/follow-routes.ts";
 import { friendRoutes } from "./graph/friend-routes.ts";
+import { auditRoutes } from "./ops/audit.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
 import { requireOperator } from "./ops/secret.ts";
 import { reactionRoutes } from "./posts/reaction-routes.ts";
@@ -45,6 +46,7 @@ export function createApp(services: Services) {
 	app.route("/", reactionRoutes(services));
 	app.route("/", feedRoutes(services));
 	app.route("/", syncRoutes(services));
+	app.route("/", auditRoutes(services));
 	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));
 
 	const scheme = { type: "http", scheme: "bearer" } as const;

@@ -182,6 +182,12 @@ const CASES: Record<string, Case> = {
 		badFields: { postId: NOT_IDS, force: ["yes", 1, null], unreadCount: [0] },
 	},
 	"GET /v1/feed/entries/{id}": { ...post(), path: (w) => `/v1/feed/entries/${w.post}` },
+	"POST /ops/audit": {
+		path: () => "/ops/audit",
+		operator: true,
+		body: () => ({}),
+		badFields: { repair: ["yes"], limit: [0, 501, "x"], cursor: ["", "nonsense", 5], more: [1] },
+	},
 	"POST /ops/import": {
 		path: () => "/ops/import",
 		operator: true,
@@ -317,7 +323,7 @@ describe.each(Object.entries(CASES))("%s", (name, test) => {
 			for (const [field, values] of Object.entries(test.badFields ?? {})) {
 				for (const value of values) {
 					const answer = await send(token(), { body: { ...body(), [field]: value } });
-					expectProblem(answer, 400, "invalid_request");
+					expectProblem(answer, 400, /^invalid_(request|cursor)$/);
 					expect(answer.body.errors, `${field} = ${JSON.stringify(value)}`).toContainEqual(
 						expect.objectContaining({ path: field }),
 					);

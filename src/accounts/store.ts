@@ -1,10 +1,10 @@
-import { eq, inArray } from "drizzle-orm";
+import { eq, inArray, sql } from "drizzle-orm";
 import { Problem } from "../gateway/problem.ts";
 import type { Id } from "../store/ids.ts";
 import { inList } from "../store/json-list.ts";
 import { profiles } from "../store/schema.ts";
 import type { Region } from "../store/shard-map.ts";
-import type { Shards } from "../store/shards.ts";
+import type { ShardDatabase, Shards } from "../store/shards.ts";
 
 export type Profile = typeof profiles.$inferSelect;
 
@@ -56,6 +56,17 @@ export class AccountStore {
 				.where(inArray(profiles.id, inList(group))),
 		);
 		return new Map(rows.map((row) => [row.id, row]));
+	}
+
+	/** Ids of accounts on one physical shard, in order, after `after` (exclusive). */
+	async idsOn(database: ShardDatabase, after: string, limit: number): Promise<Id[]> {
+		const rows = await database
+			.select({ id: profiles.id })
+			.from(profiles)
+			.where(sql`${profiles.id} > ${after}`)
+			.orderBy(profiles.id)
+			.limit(limit);
+		return rows.map((row) => row.id);
 	}
 
 	/**

@@ -60,6 +60,18 @@ export type Changes =
 	| { state: "outdated"; seq: number }
 	| { state: "future"; seq: number };
 
+/** How a timeline compares with the store. */
+export interface Audit {
+	/** A cold one has nothing to compare. */
+	cold: boolean;
+	/** Entries and posts that were compared. */
+	checked: number;
+	/** Posts that belong into it and are missing: gaps. */
+	missing: number;
+	/** Entries that do not belong into it any more; the reader's filter hides them. */
+	stale: number;
+}
+
 /** How far the owner has read. */
 export interface Marker {
 	postId: Id | null;

@@ -1,6 +1,6 @@
 import type { Id } from "../store/ids.ts";
 import type { ShardMap } from "../store/shard-map.ts";
-import type { Backfill, Changes, Delivery, Entry, Marker, Page, Span } from "./changes.ts";
+import type { Audit, Backfill, Changes, Delivery, Entry, Marker, Page, Span } from "./changes.ts";
 import type { Reservation } from "./idempotency.ts";
 import type { TimelineObject } from "./object.ts";
 
@@ -15,6 +15,7 @@ export interface Timeline {
 	backfill(backfill: Backfill): Promise<number>;
 	removeAuthor(authorId: Id): Promise<number>;
 	reset(): Promise<number>;
+	audit(repair: boolean): Promise<Audit>;
 	issueTicket(tokenExpiresAt: number): Promise<{ ticket: string; goodUntil: number }>;
 	/** Opens a socket; the address has the query of {@link TimelineObject.fetch}. Not repeated: a ticket is good once. */
 	connect(request: Request): Promise<Response>;
@@ -50,6 +51,7 @@ export class Timelines {
 			removeAuthor: (authorId) => call((stub) => stub.removeAuthor(authorId)),
 			issueTicket: (tokenExpiresAt) => call((stub) => stub.issueTicket(tokenExpiresAt)),
 			connect: (request) => this.#stub(owner).fetch(request),
+			audit: (repair) => call((stub) => stub.audit(repair)),
 			reset: () => call((stub) => stub.reset()),
 			drop: () => call((stub) => stub.drop()),
 			reserve: (key, fingerprint, candidate) =>

@@ -146,6 +146,34 @@ export class TimelineLog {
 		return { ...this.#trim(this.#append([{ kind: "marker", postId }])), marker: postId };
 	}
 
+	/**
+	 * Compares the entries with `stored`, what the store says belongs here: its newest posts, newest first,
+	 * read after `before` was the page. Only what is older than `until` counts: newer posts may be on their way.
+	 *
+	 * @returns what would mend it.
+	 */
+	compare(
+		before: Page,
+		stored: readonly Arrival[],
+		whole: boolean,
+		until: Id,
+	): { missing: Delivery[]; stale: Delivery[] } {
+		const bottom = whole ? null : (stored.at(-1)?.postId ?? null);
+		const counts = (postId: Id) => postId < until && !this.#below(postId) && (bottom === null || postId >= bottom);
+		const belongs = new Set(stored.map(({ postId }) => postId));
+		const missing = stored.filter(
+			({ postId }) => counts(postId) && !this.#present.has(postId) && !this.#deleted.has(postId),
+		);
+		// What was delivered since the store was read is in neither list.
+		const stale = before.entries.filter(
+			({ postId }) => counts(postId) && this.#present.has(postId) && !belongs.has(postId),
+		);
+		return {
+			missing: missing.toReversed().map((arrival) => ({ kind: "add", ...arrival })),
+			stale: stale.map(({ postId }) => ({ kind: "remove", postId, cause: "relation" })),
+		};
+	}
+
 	/** Why a post is here, or null when it is not. */
 	entry(postId: Id): Entry | null {
 		return (this.#present.has(postId) && this.#entries[this.#firstOlder(postId, true)]) || null;

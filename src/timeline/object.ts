@@ -1,12 +1,17 @@
 import { DurableObject } from "cloudflare:workers";
-import { asId, type Id } from "../store/ids.ts";
-import type { Backfill, Changes, Delivery, Entry, Marker, Page, Span } from "./changes.ts";
+import { asId, firstIdAt, type Id } from "../store/ids.ts";
+import type { Audit, Backfill, Changes, Delivery, Entry, Marker, Page, Span } from "./changes.ts";
 import { Idempotency, type Reservation } from "./idempotency.ts";
 import { type Effects, LOG_OPTIONS, type State, TimelineLog } from "./log.ts";
 import { LOG_FORMAT, type Row, upgrade } from "./rows.ts";
 import { type PostReader, Sockets } from "./sockets.ts";
 import type { TimelineSource } from "./source.ts";
 import { Tickets } from "./tickets.ts";
+
+/** Entries that an audit compares. */
+const AUDITED = 2 * LOG_OPTIONS.keep;
+/** For so long a delivery may be on its way, in milliseconds: twice the sweeper's patience. */
+const ON_ITS_WAY = 120_000;
 
 /**
  * One account's timeline: the log in this object's SQLite, folded into memory while it is awake.
@@ -69,6 +74,28 @@ export class TimelineObject extends DurableObject {
 	async entry(postId: Id): Promise<{ entry: Entry | null; floor: Id | null }> {
 		const log = await this.#warm();
 		return { entry: log.entry(postId), floor: log.page({ limit: 0 }).floor };
+	}
+
+	/** Compares the timeline with the store, and mends what differs when `repair`. */
+	async audit(repair: boolean): Promise<Audit> {
+		await this.#settle();
+		const before = this.#log?.page({ limit: AUDITED });
+		if (!before) return { cold: true, checked: 0, missing: 0, stale: 0 };
+		const stored = await this.#source.older(this.#owner(), undefined, AUDITED);
+		await this.#settle();
+		const log = this.#log;
+		if (!log) return { cold: true, checked: 0, missing: 0, stale: 0 };
+		const until = firstIdAt(Date.now() - ON_ITS_WAY);
+		const { missing, stale } = log.compare(before, stored, stored.length < AUDITED, until);
+		if (repair && missing.length + stale.length > 0) {
+			await this.#write((current) => current.apply([...stale, ...missing], Date.now()));
+		}
+		return {
+			cold: false,
+			checked: Math.max(before.entries.length, stored.length),
+			missing: missing.length,
+			stale: stale.length,
+		};
 	}
 
 	/** Applies changes; repeats and late ones change nothing. Answers with the new `seq`. */
