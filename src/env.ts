@@ -23,6 +23,8 @@ const settingsSchema = z.object({
 	TOKEN_ISSUER: z.string().min(1),
 	TOKEN_AUDIENCE: z.string().min(1),
 	DEFAULT_REGION: regionSchema,
+	/** A timeline that is not read for so many days is dropped, and built again when it is. */
+	DORMANT_AFTER_DAYS: z.number().positive().default(30),
 	AUTH_RATE_LIMIT: z.enum(["on", "off"]),
 	SHARD_MAP: shardMapSchema,
 });

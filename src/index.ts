@@ -18,7 +18,6 @@ export default {
 /** The timeline object with what it reads: the store of this environment. */
 export class Timeline extends TimelineObject {
 	constructor(ctx: DurableObjectState, env: Env) {
-		const { source, feedPosts } = servicesOf(env);
-		super(ctx, env, source, feedPosts);
+		super(ctx, env, servicesOf(env).timeline);
 	}
 }

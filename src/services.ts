@@ -17,6 +17,7 @@ import { Doorbell, type JobMessage } from "./store/outbox.ts";
 import { ShardMap } from "./store/shard-map.ts";
 import { Shards } from "./store/shards.ts";
 import { Timelines } from "./timeline/client.ts";
+import type { TimelineServices } from "./timeline/object.ts";
 
 export type Services = ReturnType<typeof build>;
 
@@ -92,7 +93,11 @@ function build(env: Env) {
 		timelines,
 		map,
 		source,
-		feedPosts: new FeedPosts({ graph, posts, postStore }),
+		timeline: {
+			source,
+			posts: new FeedPosts({ graph, posts, postStore }),
+			dormantAfter: settings.DORMANT_AFTER_DAYS * 86_400_000,
+		} satisfies TimelineServices,
 		fanout,
 		shards,
 		minter,

@@ -1,4 +1,4 @@
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { encodeId, type Id, IdMinter, logicalShardOf } from "../src/store/ids.ts";
 import { LOG_OPTIONS } from "../src/timeline/log.ts";
@@ -149,6 +149,36 @@ describe("a timeline", () => {
 		const before = await ann.feed();
 		await evictDurableObject(stub(ann));
 		expect(await ann.feed()).toEqual(before);
+	});
+
+	it("that is not read for a month is dropped, and built again with what came meanwhile", async () => {
+		const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
+		await ann.befriend(ben);
+		await ben.post("before");
+		await eventually(async () => expect(await ann.texts()).toEqual(["before"]));
+		const { seq } = await ann.feed();
+		const rows = () =>
+			runInDurableObject(stub(ann), (_, state) => state.storage.sql.exec("SELECT count(*) AS n FROM log").one().n);
+		const read = async (daysAgo: number) => {
+			await runInDurableObject(stub(ann), (_, state) => {
+				const at = String(Date.now() - daysAgo * 86_400_000);
+				state.storage.sql.exec("UPDATE meta SET value = ? WHERE name = 'read'", at);
+			});
+			await evictDurableObject(stub(ann));
+		};
+		await read(29);
+		expect(await runDurableObjectAlarm(stub(ann))).toBe(true);
+		expect(await rows()).toBe(1);
+		// The alarm is set again, for the day on which the month is over.
+		await read(31);
+		expect(await runDurableObjectAlarm(stub(ann))).toBe(true);
+		expect(await rows()).toBe(0);
+		await ben.post("meanwhile");
+		await eventually(async () =>
+			expect((await ann.feed("?limit=100")).items.map((post) => post.text)).toEqual(["meanwhile", "before"]),
+		);
+		expect((await ann.feed()).seq).toBeGreaterThan(seq);
+		expect(await ann.call("GET", `/v1/feed/changes?since=${seq}`)).toMatchObject({ status: 410 });
 	});
 
 	it("writes one row for a delivery, and drops whole old rows", async () => {

@@ -8,10 +8,19 @@ import { type PostReader, Sockets } from "./sockets.ts";
 import type { TimelineSource } from "./source.ts";
 import { Tickets } from "./tickets.ts";
 
+const DAY = 86_400_000;
 /** Entries that an audit compares. */
 const AUDITED = 2 * LOG_OPTIONS.keep;
 /** For so long a delivery may be on its way, in milliseconds: twice the sweeper's patience. */
 const ON_ITS_WAY = 120_000;
+
+/** What a timeline object is given beside its storage. */
+export interface TimelineServices {
+	source: TimelineSource;
+	posts: PostReader;
+	/** A timeline that is not read for so long is dropped until it is, in milliseconds. */
+	dormantAfter: number;
+}
 
 /**
  * One account's timeline: the log in this object's SQLite, folded into memory while it is awake.
@@ -26,26 +35,31 @@ export class TimelineObject extends DurableObject {
 	readonly #source: TimelineSource;
 	readonly #sql: SqlStorage;
 	readonly #idempotency: Idempotency;
+	readonly #dormantAfter: number;
 	readonly #tickets: Tickets;
 	readonly #sockets: Sockets;
 	#log: TimelineLog | undefined;
+	/** When the owner last read, to the day: Unix milliseconds. */
+	#readAt: number;
 	#building: Promise<TimelineLog> | undefined;
 
-	constructor(ctx: DurableObjectState, env: unknown, source: TimelineSource, posts: PostReader) {
+	constructor(ctx: DurableObjectState, env: unknown, services: TimelineServices) {
 		super(ctx, env as Cloudflare.Env);
-		this.#source = source;
+		this.#source = services.source;
+		this.#dormantAfter = services.dormantAfter;
 		this.#sql = ctx.storage.sql;
 		this.#sql.exec(`CREATE TABLE IF NOT EXISTS log (first INTEGER PRIMARY KEY, changes TEXT NOT NULL)`);
 		this.#sql.exec(`CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID`);
 		this.#idempotency = new Idempotency(this.#sql);
 		this.#tickets = new Tickets(this.#sql);
-		this.#sockets = new Sockets(
-			ctx,
-			() => this.#warm(),
-			() => this.#owner(),
-			posts,
-		);
+		this.#sockets = new Sockets(ctx, {
+			log: () => this.#warm(),
+			owner: () => this.#owner(),
+			posts: services.posts,
+			wakeAt: (time) => this.#wakeAt(time),
+		});
 		this.#log = this.#load();
+		this.#readAt = Number(this.#meta("read") ?? 0);
 	}
 
 	/** Reads a page, building the timeline first when it is cold. */
@@ -160,8 +174,29 @@ export class TimelineObject extends DurableObject {
 		socket.close(code === 1005 || code === 1006 ? 1000 : code);
 	}
 
+	/** Closes the sockets that have expired, and lets a timeline that nobody reads go dormant. */
 	override async alarm(): Promise<void> {
-		await this.#sockets.expire(Date.now());
+		const now = Date.now();
+		let next = this.#sockets.expire(now);
+		const dormantAt = this.#readAt + this.#dormantAfter;
+		if (this.#log && dormantAt <= now && !this.#sockets.connected) await this.drop();
+		// Looked at once a day at most: what matters is weeks.
+		if (this.#log) next = Math.min(next, Math.max(dormantAt, now + DAY));
+		if (Number.isFinite(next)) await this.#wakeAt(next);
+	}
+
+	/** Written at most once a day. */
+	async #noteRead(): Promise<void> {
+		const now = Date.now();
+		if (now - this.#readAt < DAY) return;
+		this.#readAt = now;
+		this.#setMeta("read", String(now));
+		await this.#wakeAt(now + this.#dormantAfter);
+	}
+
+	async #wakeAt(time: number): Promise<void> {
+		const alarm = await this.ctx.storage.getAlarm();
+		if (alarm === null || alarm > time) await this.ctx.storage.setAlarm(time);
 	}
 
 	/** Claims an idempotency key for a request of the owner's: {@link Idempotency.reserve}. */
@@ -197,12 +232,16 @@ export class TimelineObject extends DurableObject {
 		return log.seq;
 	}
 
+	/** The log for a read by its owner, built when it is cold. */
 	async #warm(): Promise<TimelineLog> {
-		if (this.#log) return this.#log;
-		this.#building ??= this.#build().finally(() => {
-			this.#building = undefined;
-		});
-		return this.#building;
+		if (!this.#log) {
+			this.#building ??= this.#build().finally(() => {
+				this.#building = undefined;
+			});
+		}
+		const log = this.#log ?? (await this.#building);
+		await this.#noteRead();
+		return log ?? this.#warm();
 	}
 
 	/**

@@ -37,6 +37,15 @@ interface Attachment {
 
 const BATCH = 100;
 
+/** What the sockets need of their timeline object. */
+export interface SocketServices {
+	log: () => Promise<TimelineLog>;
+	owner: () => Id;
+	posts: PostReader;
+	/** Asks for an alarm at a moment at the latest, in Unix milliseconds. */
+	wakeAt: (time: number) => Promise<void>;
+}
+
 /**
  * The sockets of one timeline. Each has a place in the log, and is brought forward from it: what was
  * missed and what happens are the same thing, so every change is sent once and in order.
@@ -46,13 +55,15 @@ export class Sockets {
 	readonly #log: () => Promise<TimelineLog>;
 	readonly #owner: () => Id;
 	readonly #posts: PostReader;
+	readonly #wakeAt: (time: number) => Promise<void>;
 	readonly #pumping = new Map<WebSocket, Promise<void>>();
 
-	constructor(ctx: DurableObjectState, log: () => Promise<TimelineLog>, owner: () => Id, posts: PostReader) {
+	constructor(ctx: DurableObjectState, services: SocketServices) {
 		this.#ctx = ctx;
-		this.#log = log;
-		this.#owner = owner;
-		this.#posts = posts;
+		this.#log = services.log;
+		this.#owner = services.owner;
+		this.#posts = services.posts;
+		this.#wakeAt = services.wakeAt;
 		// Answered without waking the object.
 		ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
 	}
@@ -84,20 +95,15 @@ export class Sockets {
 		socket.close(CLOSE_CODES.unexpected_frame, "unexpected_frame");
 	}
 
-	/** Closes what has expired; called by the alarm. */
-	async expire(now: number): Promise<void> {
+	/** Closes what has expired, and says when the next one does: Unix milliseconds, or infinity. */
+	expire(now: number): number {
 		let next = Number.POSITIVE_INFINITY;
 		for (const socket of this.#ctx.getWebSockets()) {
 			const { expiresAt } = attachmentOf(socket);
 			if (expiresAt <= now) socket.close(CLOSE_CODES.token_expired, "token_expired");
 			else next = Math.min(next, expiresAt);
 		}
-		if (Number.isFinite(next)) await this.#wakeAt(next);
-	}
-
-	async #wakeAt(time: number): Promise<void> {
-		const alarm = await this.#ctx.storage.getAlarm();
-		if (alarm === null || alarm > time) await this.#ctx.storage.setAlarm(time);
+		return next;
 	}
 
 	/** One at a time for each socket; a change that comes meanwhile is found by the round after. */
