@@ -7,6 +7,7 @@ import type { ChunkMessage } from "./fanout/messages.ts";
 import { ProgressStore } from "./fanout/progress.ts";
 import { FeedPosts } from "./feed/posts.ts";
 import { StoreSource } from "./feed/source.ts";
+import { TicketSeal } from "./gateway/tickets.ts";
 import type { TokenRules } from "./gateway/tokens.ts";
 import { Graph } from "./graph/graph.ts";
 import { RelationStore } from "./graph/store.ts";
@@ -83,6 +84,7 @@ function build(env: Env) {
 	return {
 		settings,
 		tokens: tokenRules(identity, settings),
+		tickets: new TicketSeal(settings.AUTH_SECRET),
 		identity,
 		identityDatabase: env.IDENTITY,
 		accounts,

@@ -2,8 +2,8 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { createRouter, type Gateway, json, moment, momentSchema, problems, signedIn } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
+import type { TicketSeal } from "../gateway/tickets.ts";
 import { type TokenRules, verifyToken } from "../gateway/tokens.ts";
-import { type Id, isId } from "../store/ids.ts";
 import type { Timelines } from "../timeline/client.ts";
 import type { Frame } from "../timeline/sockets.ts";
 
@@ -19,7 +19,7 @@ const sinceSchema = z
 const streamQuery = z.object({
 	since: sinceSchema,
 	hydrate: z.enum(["0", "1"]).default("0").openapi({ description: "1: additions and edits come with the post" }),
-	ticket: z.string().max(100).optional().openapi({ description: "of POST /v1/feed/tickets, instead of a token" }),
+	ticket: z.string().max(500).optional().openapi({ description: "of POST /v1/feed/tickets, instead of a token" }),
 });
 
 const openStream = createRoute({
@@ -65,12 +65,25 @@ const makeTicket = createRoute({
 export interface StreamServices {
 	timelines: Timelines;
 	tokens: TokenRules;
+	tickets: TicketSeal;
 }
 
 /** The stream's own routes: mounted before the token is required, because a token can come in other ways here. */
-export function streamRoutes({ timelines, tokens }: StreamServices) {
+export function streamRoutes({ timelines, tokens, tickets }: StreamServices) {
+	/** Who wants the stream, and what the timeline object is told of it: when the token expires, or a ticket to redeem. */
+	const authenticate = async (c: Context<Gateway>, sealed: string | undefined) => {
+		if (sealed !== undefined) {
+			const { viewer, ticket } = await tickets.open(sealed);
+			return { viewer, pass: { ticket } };
+		}
+		const [scheme, token] = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((part) => part.trim());
+		const credential = scheme === "bearer" && token ? `Bearer ${token}` : c.req.header("authorization");
+		const { viewer, expiresAt } = await verifyToken(credential, tokens);
+		return { viewer, pass: { expires: String(expiresAt) } };
+	};
+
 	const connect = async (c: Context<Gateway>, query: z.infer<typeof streamQuery>, since: string | undefined) => {
-		const { viewer, pass } = await authenticate(c, query.ticket, tokens);
+		const { viewer, pass } = await authenticate(c, query.ticket);
 		const address = new URL("https://timeline/stream");
 		for (const [name, value] of Object.entries({ ...pass, since, hydrate: query.hydrate })) {
 			if (value !== undefined) address.searchParams.set(name, value);
@@ -99,21 +112,8 @@ export function streamRoutes({ timelines, tokens }: StreamServices) {
 		.openapi(makeTicket, async (c) => {
 			const { viewer, expiresAt } = await verifyToken(c.req.header("authorization"), tokens);
 			const { ticket, goodUntil } = await timelines.of(viewer).issueTicket(expiresAt);
-			return c.json({ ticket: `${viewer}.${ticket}`, expiresAt: moment(goodUntil) }, 201);
+			return c.json({ ticket: await tickets.seal(viewer, ticket, goodUntil), expiresAt: moment(goodUntil) }, 201);
 		});
-}
-
-/** Who wants the stream, and what the timeline object is told of it: when the token expires, or a ticket to redeem. */
-async function authenticate(c: Context<Gateway>, ticket: string | undefined, tokens: TokenRules) {
-	if (ticket !== undefined) {
-		const [viewer = "", secret = ""] = ticket.split(".");
-		if (!isId(viewer) || secret === "") throw new Problem("ticket_invalid");
-		return { viewer: viewer as Id, pass: { ticket: secret } };
-	}
-	const [scheme, token] = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((part) => part.trim());
-	const credential = scheme === "bearer" && token ? `Bearer ${token}` : c.req.header("authorization");
-	const { viewer, expiresAt } = await verifyToken(credential, tokens);
-	return { viewer, pass: { expires: String(expiresAt) } };
 }
 
 /** Milliseconds between comments that keep the connection from being taken for dead. */
