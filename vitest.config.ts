@@ -20,7 +20,7 @@ export default defineConfig({
 		})),
 	],
 	test: {
-		include: ["test/**/*.test.ts"],
+		include: [process.env.BENCH ? "bench/**/*.test.ts" : "test/**/*.test.ts"],
 		setupFiles: ["test/setup.ts"],
 		testTimeout: 30_000,
 		hookTimeout: 60_000,
