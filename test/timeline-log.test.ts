@@ -133,16 +133,20 @@ class Client {
 		this.seq = log.seq;
 		this.marker = log.marker(author(0)).postId;
 	}
-	/** @returns false when it is told to read anew. */
-	sync(log: TimelineLog, limit: number): boolean {
+	/**
+	 * Additions come with their post, so that one that is deleted by now is told as gone, as over REST.
+	 *
+	 * @returns false when it is told to read anew.
+	 */
+	sync(log: TimelineLog, limit: number, deleted: ReadonlySet<Id>): boolean {
 		for (;;) {
 			const found = log.changes(this.seq, limit);
 			if (found.state !== "told") return false;
 			for (const { kind, postId, seq } of found.changes) {
 				expect(seq).toBeGreaterThan(this.seq);
 				this.seq = seq;
-				if (kind === "add" && postId >= this.bottom) this.posts.add(postId);
-				if (kind === "remove") this.posts.delete(postId);
+				if (kind === "remove" || deleted.has(postId)) this.posts.delete(postId);
+				else if (kind === "add" && postId >= this.bottom) this.posts.add(postId);
 				if (kind === "marker") this.marker = postId;
 			}
 			if (!found.more) {
@@ -206,7 +210,7 @@ describe("any history of deliveries, edits, deletions, new and ended ties, marks
 					play(earlier);
 					const client = new Client(model.feed(), post(bottom), log);
 					play(later);
-					const told = client.sync(log, limit);
+					const told = client.sync(log, limit, model.deleted);
 					fc.pre(told);
 					const today = model.feed().filter((id) => id >= client.bottom);
 					expect([...client.posts].sort().reverse()).toEqual(today);
@@ -271,6 +275,17 @@ it("a backfill takes out nothing: a post that was delivered since the store was 
 	log.apply([1, 4, 7].map(add), NOW);
 	log.backfill({ authorId: authorOf(1), reason: "friend", postIds: [post(4), post(1)], complete: true }, NOW);
 	expect(ids(log.page(EVERYTHING).entries)).toEqual([post(7), post(4), post(1)]);
+});
+
+it("a deletion is remembered below the floor too, against an addition that comes late", () => {
+	const disk = new Disk();
+	const log = new TimelineLog([], { ...EMPTY, floor: post(50) });
+	disk.floor = post(50);
+	disk.store(log.apply([{ kind: "remove", postId: post(6), cause: "deleted" }], NOW));
+	const { seq } = log;
+	expect(log.apply([add(6), { kind: "remove", postId: post(6), cause: "deleted" }], NOW).puts).toEqual([]);
+	expect(disk.wake().apply([add(6)], NOW).puts).toEqual([]);
+	expect(log.changes(seq, 10)).toMatchObject({ state: "told", changes: [] });
 });
 
 it("a friend who is only followed from now on shows less, so clients read anew", () => {

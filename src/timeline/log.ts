@@ -91,7 +91,7 @@ export class TimelineLog {
 			for (const [n, change] of changes.entries()) {
 				if (change.kind === "reset") this.#reset = row.first + n;
 				else if (change.kind === "marker") this.#marker = change.postId;
-				else if (!this.#below(change.postId)) fold(change, folded, this.#deleted);
+				else fold(change, folded, this.#deleted, this.#below(change.postId));
 			}
 			this.#seq = row.first + changes.length - 1;
 		}
@@ -233,17 +233,17 @@ export class TimelineLog {
 
 	#accept(change: Exclude<Change, { kind: "marker" }>): boolean {
 		const { postId } = change;
-		if (this.#below(postId)) return true;
-		if (change.kind === "edit") return this.#present.has(postId);
+		if (change.kind === "edit") return this.#present.has(postId) || this.#below(postId);
 		if (change.kind === "add") {
 			if (this.#present.has(postId) || this.#deleted.has(postId)) return false;
+			if (this.#below(postId)) return true;
 			this.#present.add(postId);
 			this.#entries.splice(this.#firstOlder(postId), 0, entryOf(change));
 			return true;
 		}
 		const present = this.#present.delete(postId);
 		if (present) this.#entries.splice(this.#firstOlder(postId) - 1, 1);
-		if (change.cause === "relation") return present;
+		if (change.cause === "relation") return present || this.#below(postId);
 		// A deletion is remembered even before its post: an addition that comes late must not undo it.
 		if (this.#deleted.has(postId)) return false;
 		this.#deleted.add(postId);
@@ -286,6 +286,7 @@ export class TimelineLog {
 			this.#segments.shift();
 			drops.push(oldest.first);
 			if (!spent && this.#raise(oldest.newest)) floor = oldest.newest;
+			for (const change of decode(oldest.changes)) if (change.kind === "remove") this.#deleted.delete(change.postId);
 		}
 		if (drops.length === 0) return effects;
 		const dropped = new Set(drops);
@@ -297,7 +298,6 @@ export class TimelineLog {
 		if (this.#below(floor)) return false;
 		this.#floor = floor;
 		for (const entry of this.#entries.splice(this.#firstOlder(floor, true))) this.#present.delete(entry.postId);
-		for (const postId of this.#deleted) if (postId <= floor) this.#deleted.delete(postId);
 		return true;
 	}
 
@@ -328,8 +328,9 @@ export class TimelineLog {
 	}
 }
 
-function fold(change: Change, entries: Map<Id, Entry>, deleted: Set<Id>): void {
-	if (change.kind === "add") entries.set(change.postId, entryOf(change));
+/** Deletions are remembered below the floor too, for as long as their row is kept. */
+function fold(change: Change, entries: Map<Id, Entry>, deleted: Set<Id>, below: boolean): void {
+	if (change.kind === "add" && !below) entries.set(change.postId, entryOf(change));
 	if (change.kind !== "remove") return;
 	entries.delete(change.postId);
 	if (change.cause === "deleted") deleted.add(change.postId);
