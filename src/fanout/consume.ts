@@ -1,4 +1,5 @@
 import type { Graph } from "../graph/graph.ts";
+import { reportFailure } from "../report.ts";
 import type { Id } from "../store/ids.ts";
 import { type Doorbell, type Job, jobMessageSchema, loadJob, type TaskOf } from "../store/outbox.ts";
 import type { Shards } from "../store/shards.ts";
@@ -21,16 +22,11 @@ export async function consume(services: FanoutServices, batch: MessageBatch): Pr
 			try {
 				if (await handle(services, message.body)) return message.ack();
 			} catch (error) {
-				console.error(
-					JSON.stringify({
-						level: "error",
-						message: "queue message failed",
-						queue: batch.queue,
-						id: message.id,
-						attempts: message.attempts,
-						error: String(error),
-					}),
-				);
+				reportFailure("queue message failed", error, {
+					queue: batch.queue,
+					id: message.id,
+					attempts: message.attempts,
+				});
 			}
 			message.retry({ delaySeconds: retryDelay(message.attempts, services.random()) });
 		}),

@@ -1,3 +1,4 @@
+import { reportFailure } from "../report.ts";
 import type { Delivery } from "../timeline/changes.ts";
 import type { Timelines } from "../timeline/client.ts";
 import type { FanoutTask } from "./expand.ts";
@@ -31,16 +32,7 @@ export async function deliver(
 		await progress.finishChunk(jobId, number);
 	} else {
 		const cause = results.find((result) => result.status === "rejected")?.reason;
-		console.error(
-			JSON.stringify({
-				level: "error",
-				message: "recipients not reached",
-				jobId,
-				chunk: number,
-				missed: missed.length,
-				error: String(cause),
-			}),
-		);
+		reportFailure("recipients not reached", cause, { jobId, chunk: number, missed: missed.length });
 		if (missed.length < recipients.length) await progress.keep(jobId, number, missed);
 	}
 	return missed.length;

@@ -1,3 +1,4 @@
+import { reportFailure } from "../report.ts";
 import { SEND_BATCH, takeDue } from "../store/outbox.ts";
 import type { FanoutServices } from "./consume.ts";
 
@@ -33,7 +34,7 @@ export async function sweep(
 	// A shard that is down must not keep the others from being swept.
 	for (const result of results) {
 		if (result.status === "rejected") {
-			console.error(JSON.stringify({ level: "error", message: "a shard was not swept", error: String(result.reason) }));
+			reportFailure("a shard was not swept", result.reason);
 		}
 	}
 	return swept;

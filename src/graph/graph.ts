@@ -1,5 +1,6 @@
 import type { RelationReader, RelationView } from "../accounts/account.ts";
 import { Problem } from "../gateway/problem.ts";
+import { reportFailure } from "../report.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { done, type Job, type TaskOf, underFreshId } from "../store/outbox.ts";
 import type { Shards } from "../store/shards.ts";
@@ -55,11 +56,10 @@ export class Graph implements RelationReader {
 	/**
 	 * Applies an act of `actor`'s to her tie with `other`.
 	 *
-	 * @returns the tie afterwards, from the actor's side.
 	 * @throws Problem what the act refuses, `friend_limit_reached`, or `unavailable` when others change the same
 	 * tie all the time.
 	 */
-	async act(actor: Id, other: Id, act: Act): Promise<Tie> {
+	async act(actor: Id, other: Id, act: Act): Promise<void> {
 		if (actor === other) throw new Problem("own_account");
 		const pair = pairOf(actor, other);
 		const side = actor === pair.low ? (tie: Tie) => tie : flip;
@@ -67,8 +67,8 @@ export class Graph implements RelationReader {
 			const from = side(await this.#services.relations.authority(pair));
 			const outcome = act(from, this.#services.now());
 			if ("refused" in outcome) throw new Problem(outcome.refused);
-			if (outcome.tie === from) return from;
-			if (await this.#change(pair, side(from), side(outcome.tie))) return { ...outcome.tie, version: from.version + 1 };
+			if (outcome.tie === from) return;
+			if (await this.#change(pair, side(from), side(outcome.tie))) return;
 			await new Promise((resolve) => setTimeout(resolve, PAUSE * attempt));
 		}
 		throw new Problem("unavailable");
@@ -209,14 +209,7 @@ export class Graph implements RelationReader {
 			await this.settle(job);
 			return true;
 		} catch (error) {
-			console.error(
-				JSON.stringify({
-					level: "error",
-					message: "settling is left to the sweeper",
-					jobId: job.id,
-					error: String(error),
-				}),
-			);
+			reportFailure("settling is left to the sweeper", error, { jobId: job.id });
 			return false;
 		}
 	}

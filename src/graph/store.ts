@@ -48,7 +48,7 @@ export class RelationStore {
 
 	/** The tie as its authority has it, from the lower id's side. */
 	async authority({ low, high }: Pair): Promise<Tie> {
-		return this.#read(low, high);
+		return (await this.ties(low, [high])).get(high) ?? STRANGERS;
 	}
 
 	/** The owner's ties with some others, as the owner's shard knows them: one query. */
@@ -181,10 +181,6 @@ export class RelationStore {
 	/** Brings the higher id's side up to the authority's tie, and gives the place back that `hold` held. */
 	async mirror({ low, high }: Pair, tie: Tie, hold: Id): Promise<void> {
 		await this.#upsert(high, low, flip(tie), sql`true`, hold);
-	}
-
-	async #read(owner: Id, other: Id): Promise<Tie> {
-		return (await this.ties(owner, [other])).get(other) ?? STRANGERS;
 	}
 
 	#upsert(owner: Id, other: Id, tie: Tie, condition: SQL, hold?: string) {

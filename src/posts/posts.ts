@@ -3,6 +3,7 @@ import type { AccountStore } from "../accounts/store.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { Graph } from "../graph/graph.ts";
 import { LEVELS } from "../graph/rules.ts";
+import { reportFailure } from "../report.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { type Doorbell, isTaken, type Job, type Task, underFreshId } from "../store/outbox.ts";
 import type { Delivery } from "../timeline/changes.ts";
@@ -208,9 +209,7 @@ export class Posts {
 		try {
 			return await this.#services.timelines.of(owner).apply([change]);
 		} catch (error) {
-			console.error(
-				JSON.stringify({ level: "error", message: "own timeline is left to the fan-out", owner, error: String(error) }),
-			);
+			reportFailure("own timeline is left to the fan-out", error, { owner });
 			return null;
 		}
 	}

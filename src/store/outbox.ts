@@ -1,5 +1,6 @@
 import { and, eq, lte, sql } from "drizzle-orm";
 import { z } from "zod";
+import { reportFailure } from "../report.ts";
 import { type Id, isId } from "./ids.ts";
 import { outbox, outboxChunks } from "./schema.ts";
 import type { ShardDatabase, Shards } from "./shards.ts";
@@ -143,14 +144,7 @@ export class Doorbell {
 			try {
 				await this.#queue.sendBatch(jobIds.slice(at, at + SEND_BATCH).map((jobId) => ({ body: { v: 1, jobId } })));
 			} catch (error) {
-				console.error(
-					JSON.stringify({
-						level: "error",
-						message: "jobs are left to the sweeper",
-						jobIds: jobIds.slice(at, at + SEND_BATCH),
-						error: String(error),
-					}),
-				);
+				reportFailure("jobs are left to the sweeper", error, { jobIds: jobIds.slice(at, at + SEND_BATCH) });
 			}
 		}
 	}

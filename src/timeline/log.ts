@@ -24,7 +24,7 @@ import { decode, encode, type Row } from "./rows.ts";
  *
  * Invariant: the entries are exactly the posts above the `floor` that were added and not removed.
  * At and below the floor the store is the authority: what happens to a post there is told in a
- * change, but kept nowhere.
+ * change, but not kept; only deletions are remembered, for as long as their row is.
  */
 
 /** What must be stored for a change of the log to have happened. */
@@ -341,13 +341,17 @@ function entryOf({ postId, authorId, reason, via, at }: Entry): Entry {
 }
 
 /** Times are kept in units of eight milliseconds. */
+function tick(now: number): number {
+	return now - (now % 8);
+}
+
 function dated(delivery: Delivery, now: number): Exclude<Change, { kind: "marker" }> {
-	return delivery.kind === "add" ? { ...delivery, at: now - (now % 8) } : delivery;
+	return delivery.kind === "add" ? { ...delivery, at: tick(now) } : delivery;
 }
 
 /** Oldest first, the order in which they would have come. */
 function additions(arrivals: readonly Arrival[], now: number): ({ kind: "add" } & Entry)[] {
-	return arrivals.toReversed().map((arrival) => ({ kind: "add", ...arrival, at: now - (now % 8) }));
+	return arrivals.toReversed().map((arrival) => ({ kind: "add", ...arrival, at: tick(now) }));
 }
 
 /** Below every id. */

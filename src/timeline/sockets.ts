@@ -1,3 +1,4 @@
+import { reportFailure } from "../report.ts";
 import type { Id } from "../store/ids.ts";
 import type { Change } from "./changes.ts";
 import type { TimelineLog } from "./log.ts";
@@ -118,7 +119,7 @@ export class Sockets {
 			await next;
 		} catch (error) {
 			// The client notices, connects again and goes on from what it has.
-			console.error(JSON.stringify({ level: "error", message: "a socket was dropped", error: String(error) }));
+			reportFailure("a socket was dropped", error);
 			socket.close(1011, "internal_error");
 		} finally {
 			if (this.#pumping.get(socket) === next) this.#pumping.delete(socket);
