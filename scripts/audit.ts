@@ -14,6 +14,7 @@ interface Page {
 	checked: number;
 	missing: number;
 	stale: number;
+	relations: number;
 	differing: string[];
 	next: string | null;
 }
@@ -23,16 +24,20 @@ const { values } = parseArgs({
 });
 const client = new Client(values.url);
 const headers = { "x-operator-secret": operatorSecret() };
-const total = { timelines: 0, cold: 0, checked: 0, missing: 0, stale: 0 };
+const total = { timelines: 0, cold: 0, checked: 0, missing: 0, stale: 0, relations: 0 };
 for (let cursor: string | null | undefined; cursor !== null; ) {
 	const body: Record<string, unknown> = { repair: values.repair, ...(cursor ? { cursor } : {}) };
 	const page: Page = await client.call<Page>("POST", "/ops/audit", { headers, body });
-	for (const name of ["timelines", "cold", "checked", "missing", "stale"] as const) total[name] += page[name];
+	for (const name of ["timelines", "cold", "checked", "missing", "stale", "relations"] as const)
+		total[name] += page[name];
 	for (const account of page.differing) console.log(`${account} differs`);
 	cursor = page.next;
 }
 console.log(`timelines            ${total.timelines} (${total.cold} not built yet)`);
 console.log(`feed_audit_checked   ${total.checked}`);
-console.log(`feed_audit_drift     ${total.missing + total.stale} (${total.missing} missing, ${total.stale} stale)`);
+const { missing, stale, relations } = total;
+console.log(
+	`feed_audit_drift     ${missing + stale + relations} (${missing} missing, ${stale} stale, ${relations} relations)`,
+);
 if (values.repair) console.log("repaired");
 process.exit(total.missing > 0 && !values.repair ? 1 : 0);

@@ -50,7 +50,7 @@ function build(env: Env) {
 	const relations = new RelationStore(shards, now);
 	const postStore = new PostStore(shards, now);
 	const progress = new ProgressStore(shards, now);
-	const source = new StoreSource(relations, postStore);
+	const source = new StoreSource({ relations, posts: postStore, shards, now });
 
 	const identity = new Identity({
 		database: env.IDENTITY,
@@ -65,7 +65,7 @@ function build(env: Env) {
 		random,
 		ensureProfile: (profile) => accounts.ensure(profile),
 	});
-	const graph = new Graph({ relations, shards, timelines, authors: postStore, minter, now });
+	const graph = new Graph({ relations, shards, timelines, minter, now });
 	const posts = new Posts({ accounts, graph, posts: postStore, timelines, doorbell, minter });
 
 	const deliverQueue = env.DELIVER as Queue<ChunkMessage>;

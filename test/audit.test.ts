@@ -1,7 +1,8 @@
-import { runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Id } from "../src/store/ids.ts";
-import { call, eventually, signUp, signUpMany } from "./api.ts";
+import type { TimelineObject } from "../src/timeline/object.ts";
+import { call, eventually, type signUp, signUpMany } from "./api.ts";
 import { env } from "./env.ts";
 
 afterEach(() => vi.useRealTimers());
@@ -12,18 +13,20 @@ interface Audit {
 	checked: number;
 	missing: number;
 	stale: number;
+	relations: number;
 	differing: string[];
 	next: string | null;
 }
 
 async function audit(body: Record<string, unknown> = {}) {
-	const total = { timelines: 0, cold: 0, checked: 0, missing: 0, stale: 0, differing: [] as string[] };
+	const total = { timelines: 0, cold: 0, checked: 0, missing: 0, stale: 0, relations: 0, differing: [] as string[] };
 	for (let cursor: string | null = ""; cursor !== null; ) {
 		const headers = { "x-operator-secret": env.OPERATOR_SECRET };
 		const page: Audit = (
 			await call<Audit>("POST", "/ops/audit", { headers, body: { ...body, limit: 2, ...(cursor ? { cursor } : {}) } })
 		).body;
-		for (const name of ["timelines", "cold", "checked", "missing", "stale"] as const) total[name] += page[name];
+		for (const name of ["timelines", "cold", "checked", "missing", "stale", "relations"] as const)
+			total[name] += page[name];
 		total.differing.push(...page.differing);
 		cursor = page.next;
 	}
@@ -44,24 +47,37 @@ it("finds nothing in timelines that are as they should be, and what is missing o
 	vi.setSystemTime(later);
 	expect(await audit()).toMatchObject({ timelines: 5, cold: 2, checked: 9, missing: 0, stale: 0 });
 
-	// A post that Ben's timeline lost, and one that Cho's should not have.
-	await runInDurableObject(env.TIMELINE.getByName(ben.id), (timeline) =>
+	// A post that Ben's timeline lost, one that Cho's should not have, and a friend whom Cho's has forgotten.
+	const inObject = (id: string, work: (timeline: TimelineObject, sql: SqlStorage) => unknown) =>
+		runInDurableObject(env.TIMELINE.getByName(id), async (timeline, { storage }) => {
+			await work(timeline, storage.sql);
+		});
+	await inObject(ben.id, (timeline) =>
 		timeline.apply([{ kind: "remove", postId: (posts[1]?.id ?? "") as Id, cause: "relation" }]),
 	);
-	const eve = await signUp("Eve");
-	const strange = await eve.post("not for cho");
-	await runInDurableObject(env.TIMELINE.getByName(cho.id), (timeline) =>
-		timeline.apply([{ kind: "add", postId: strange.id, authorId: eve.id as Id, reason: "friend", via: "push" }]),
+	const dan = people[3] as (typeof people)[0];
+	await cho.befriend(dan);
+	await inObject(cho.id, (timeline) =>
+		timeline.apply([
+			{
+				kind: "add",
+				postId: `${posts[0]?.id.slice(0, 12)}Z` as Id,
+				authorId: ann.id as Id,
+				reason: "friend",
+				via: "push",
+			},
+		]),
 	);
+	await inObject(cho.id, (_, sql) => sql.exec("UPDATE relations SET members = ? WHERE name = 'friends'", ann.id));
+	await evictDurableObject(env.TIMELINE.getByName(cho.id));
 	vi.setSystemTime(later + 180_000);
 	expect(await ben.texts()).toEqual(["three", "one"]);
-	expect(await cho.texts()).toEqual(["three", "two", "one"]);
 	const found = await audit();
-	expect(found).toMatchObject({ missing: 1, stale: 1 });
+	expect(found).toMatchObject({ missing: 1, stale: 1, relations: 1 });
 	expect(found.differing.toSorted()).toEqual([ben.id, cho.id].sort());
 
-	expect(await audit({ repair: true })).toMatchObject({ missing: 1, stale: 1 });
-	expect(await audit()).toMatchObject({ missing: 0, stale: 0 });
+	expect(await audit({ repair: true })).toMatchObject({ missing: 1, stale: 1, relations: 1 });
+	expect(await audit()).toMatchObject({ missing: 0, stale: 0, relations: 0 });
 	expect(await ben.texts()).toEqual(["three", "two", "one"]);
 });
 

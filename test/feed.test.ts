@@ -81,7 +81,7 @@ describe("a feed that is longer than its timeline", () => {
 
 it("an empty feed is an empty list, and its next read has what was posted since", async () => {
 	const ann = await signUp("Ann");
-	expect(await ann.feed()).toEqual({ items: [], next: null, prev: null, seq: 0 });
+	expect(await ann.feed()).toEqual({ items: [], next: null, prev: null, building: false, seq: 0 });
 	await ann.post("hello");
 	const page = await ann.feed();
 	expect(page).toMatchObject({ items: [{ text: "hello" }], next: null, seq: 1 });
@@ -139,9 +139,12 @@ describe("a timeline", () => {
 			via: "push" as const,
 		});
 		await runInDurableObject(stub(ann), async (instance, state) => {
-			// All three wait for the same build.
 			const page = instance.page({ limit: 1 });
-			await Promise.all([page, instance.drop(), instance.apply([add()])]);
+			const [, , seq] = await Promise.all([page, instance.drop(), instance.apply([add()])]);
+			// The build was not finished when the delivery came, and has it all the same.
+			expect(seq).toBe(0);
+			expect((await instance.page({ limit: 100 })).entries).toHaveLength(4);
+			await instance.drop();
 			expect(state.storage.sql.exec("SELECT * FROM log").toArray()).toEqual([]);
 			const rebuilt = await instance.page({ limit: 100 });
 			expect(await instance.apply([add()])).toBe(rebuilt.seq + 1);

@@ -28,6 +28,7 @@ CREATE TABLE relations (
   blocked_by_at INTEGER,
   muting_at INTEGER,
   muting_until INTEGER,
+  turn INTEGER,
   PRIMARY KEY (owner, other)
 ) WITHOUT ROWID;
 

@@ -1,11 +1,11 @@
-import type { Graph, Sight } from "../graph/graph.ts";
-import { feeds } from "../posts/audience.ts";
+import type { Graph } from "../graph/graph.ts";
+import { LEVEL_OF, maySee } from "../posts/audience.ts";
 import type { PostView } from "../posts/post.ts";
 import type { Posts } from "../posts/posts.ts";
 import type { PostRow, PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
 import type { Arrival, Span } from "../timeline/changes.ts";
-import { type SkeletonServices, skeleton } from "./skeleton.ts";
+import { type Skeleton, type SkeletonServices, skeleton } from "./skeleton.ts";
 
 export interface FeedServices extends SkeletonServices {
 	graph: Graph;
@@ -17,6 +17,8 @@ export interface FeedPage {
 	/** Newest first. */
 	items: PostView[];
 	seq: number;
+	/** The timeline is still being built: posts may be missing here. */
+	building: boolean;
 	/** Where reading goes on in the same direction: the last post looked at, or null at the end. */
 	reached: Id | null;
 }
@@ -26,7 +28,7 @@ const REFILLS = 3;
 
 interface Candidate {
 	post: PostRow;
-	sight: Sight | undefined;
+	entry: Arrival;
 }
 
 /** A page of the viewer's feed: skeleton → hydrate → filter → present. */
@@ -36,10 +38,10 @@ export async function readFeed(services: FeedServices, viewer: Id, span: Span): 
 	// One more than asked for tells whether there is a next page.
 	const wide = span.limit + 1;
 	let from: Span = { ...span, limit: wide };
-	let seq: number | undefined;
+	let first: Skeleton | undefined;
 	for (let round = 0; ; round++) {
 		const found = await skeleton(services, viewer, from);
-		seq ??= found.seq;
+		first ??= found;
 		const rows = filter(await hydrate(services, viewer, found.entries));
 		if (forward) kept.unshift(...rows);
 		else kept.push(...rows);
@@ -49,35 +51,26 @@ export async function readFeed(services: FeedServices, viewer: Id, span: Span): 
 			const shown = forward ? kept.slice(-span.limit) : kept.slice(0, span.limit);
 			const last = (forward ? shown[0] : shown.at(-1))?.id;
 			const reached = full ? last : found.end ? undefined : edge;
-			return { items: await services.posts.present(shown), seq, reached: reached ?? null };
+			const { seq, building } = first;
+			return { items: await services.posts.present(shown), seq, building, reached: reached ?? null };
 		}
 		from = forward ? { after: edge, limit: wide } : { before: edge, limit: wide };
 	}
 }
 
-/** The posts that still exist, in the order of the entries, with what the viewer may see of their authors today. */
-async function hydrate(
-	{ graph, postStore }: FeedServices,
-	viewer: Id,
-	entries: readonly Arrival[],
-): Promise<Candidate[]> {
-	const [rows, sights] = await Promise.all([
-		postStore.byIds(
-			entries.map((entry) => entry.postId),
-			viewer,
-		),
-		graph.sights(
-			viewer,
-			entries.map((entry) => entry.authorId),
-		),
-	]);
-	return entries.flatMap(({ postId, authorId }) => {
-		const post = rows.get(postId);
-		return post ? [{ post, sight: sights.get(authorId) }] : [];
+/** The posts that still exist, in the order of the entries. */
+async function hydrate({ postStore }: FeedServices, viewer: Id, entries: readonly Arrival[]): Promise<Candidate[]> {
+	const rows = await postStore.byIds(
+		entries.map((entry) => entry.postId),
+		viewer,
+	);
+	return entries.flatMap((entry) => {
+		const post = rows.get(entry.postId);
+		return post ? [{ post, entry }] : [];
 	});
 }
 
-/** Drops what the viewer may not see any more, whatever the timeline still holds. */
+/** Drops what the viewer may not see any more: the entries say what she is to the authors today. */
 function filter(candidates: readonly Candidate[]): PostRow[] {
-	return candidates.filter(({ post, sight }) => feeds(post.audience, sight)).map(({ post }) => post);
+	return candidates.filter(({ post, entry }) => maySee(post.audience, LEVEL_OF[entry.reason])).map(({ post }) => post);
 }

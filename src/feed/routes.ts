@@ -12,6 +12,9 @@ const feedSchema = listOf(postSchema)
 			description:
 				"the cursor of what was posted after this page; null in an empty feed. A post that arrives late stands where its time says: `seq` tells that something changed",
 		}),
+		building: z.boolean().openapi({
+			description: "your timeline is still being built after a long absence: posts may be missing from this page",
+		}),
 		seq: z.int().openapi({ description: "the number of the last change of your timeline that this page knows" }),
 	})
 	.openapi("FeedPage");
@@ -42,8 +45,8 @@ const getFeed = createRoute({
 export function feedRoutes(services: FeedServices) {
 	return createRouter().openapi(getFeed, async (c) => {
 		const span = spanOf(c.req.valid("query"));
-		const { items, seq, reached } = await readFeed(services, c.var.viewer, span);
-		return c.json({ items, ...links(span, items[0]?.id, items.at(-1)?.id, reached), seq }, 200);
+		const { items, seq, building, reached } = await readFeed(services, c.var.viewer, span);
+		return c.json({ items, ...links(span, items[0]?.id, items.at(-1)?.id, reached), building, seq }, 200);
 	});
 }
 

@@ -1,6 +1,7 @@
 import { type Id, successor } from "../store/ids.ts";
 import type { Arrival, Span } from "../timeline/changes.ts";
 import type { Timelines } from "../timeline/client.ts";
+import { authorsOf } from "../timeline/relations.ts";
 import type { TimelineSource } from "../timeline/source.ts";
 
 export interface SkeletonServices {
@@ -15,19 +16,21 @@ export interface Skeleton {
 	seq: number;
 	/** Nothing lies beyond these in the direction of reading. */
 	end: boolean;
+	/** The timeline is still being built. */
+	building: boolean;
 }
 
 /** Which posts are next: from the timeline object, and below its floor from the store, with no seam between. */
 export async function skeleton({ timelines, source }: SkeletonServices, viewer: Id, span: Span): Promise<Skeleton> {
-	const { entries: hot, seq, floor } = await timelines.of(viewer).page(span);
-	if ("after" in span) {
-		const cold = floor !== null && span.after < floor ? await source.newer(viewer, span.after, floor, span.limit) : [];
-		const entries = [...hot, ...cold].slice(-span.limit);
-		return { entries, seq, end: entries.length < span.limit };
-	}
-	const missing = span.limit - hot.length;
-	if (missing === 0 || floor === null) return { entries: hot, seq, end: missing > 0 };
+	const { entries: hot, seq, floor, building, authors } = await timelines.of(viewer).page(span);
+	const page = (cold: readonly Arrival[], wanted: number) => {
+		const entries = "after" in span ? [...hot, ...cold].slice(-span.limit) : [...hot, ...cold];
+		return { entries, seq, end: cold.length < wanted && entries.length < span.limit, building };
+	};
+	if (floor === null || authors === null) return page([], 1);
+	const sources = authorsOf(viewer, authors);
+	if ("after" in span) return page(await source.newer(sources, span.after, floor, span.limit), span.limit);
 	const top = successor(floor);
-	const cold = await source.older(viewer, span.before && span.before < top ? span.before : top, missing);
-	return { entries: [...hot, ...cold], seq, end: cold.length < missing };
+	const missing = span.limit - hot.length;
+	return page(await source.older(sources, span.before && span.before < top ? span.before : top, missing), missing);
 }

@@ -1,43 +1,78 @@
-import { LEVELS, type Level } from "../graph/rules.ts";
+import { isMuted, LEVELS, type Level, levelOf, type Mute, type Tie as PairTie, STRANGERS } from "../graph/rules.ts";
 import type { RelationStore } from "../graph/store.ts";
+import { LEVEL_OF } from "../posts/audience.ts";
 import type { PostKey, PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
-import type { Arrival, Reason } from "../timeline/changes.ts";
+import type { Shards } from "../store/shards.ts";
+import type { Arrival } from "../timeline/changes.ts";
+import type { Authors, Relation, Tie } from "../timeline/relations.ts";
 import type { TimelineSource } from "../timeline/source.ts";
 
-const REASONS: Readonly<Record<Level, Reason>> = { [-1]: "follow", 0: "follow", 1: "follow", 2: "friend", 3: "own" };
+export interface SourceServices {
+	relations: RelationStore;
+	posts: PostStore;
+	shards: Shards;
+	now: () => number;
+}
 
 /** Timelines from the store: the posts of the owner, her friends and those she follows. */
 export class StoreSource implements TimelineSource {
-	readonly #relations: RelationStore;
-	readonly #posts: PostStore;
+	readonly #services: SourceServices;
 
-	constructor(relations: RelationStore, posts: PostStore) {
-		this.#relations = relations;
-		this.#posts = posts;
+	constructor(services: SourceServices) {
+		this.#services = services;
 	}
 
-	async older(owner: Id, before: Id | undefined, limit: number): Promise<Arrival[]> {
-		const authors = await this.#authors(owner);
-		return entries(await this.#posts.older(authors, before, limit), authors);
+	async relations(owner: Id): Promise<[Id, Relation][]> {
+		const rows = await this.#services.relations.sources(owner);
+		// Who is blocked is not among them: a block ends every tie.
+		return rows.map((row) => [row.other, this.#relation({ ...STRANGERS, ...row })]);
 	}
 
-	async newer(owner: Id, after: Id, upTo: Id, limit: number): Promise<Arrival[]> {
-		const authors = await this.#authors(owner);
-		return entries(await this.#posts.newer(authors, after, upTo, limit), authors);
+	async relation(owner: Id, other: Id): Promise<Relation> {
+		return this.#relation(await this.#services.relations.truth(owner, other));
 	}
 
-	async #authors(owner: Id): Promise<Map<Id, Level>> {
-		const sources = await this.#relations.sources(owner);
-		return sources.set(owner, LEVELS.self);
+	async older(authors: Authors, before: Id | undefined, limit: number): Promise<Arrival[]> {
+		return arrivals(await this.#services.posts.older(levels(authors), before, limit), authors);
+	}
+
+	async newer(authors: Authors, after: Id, upTo: Id, limit: number): Promise<Arrival[]> {
+		return arrivals(await this.#services.posts.newer(levels(authors), after, upTo, limit), authors);
+	}
+
+	async newest(author: Id, tie: Tie, limit: number): Promise<{ ids: Id[]; complete: boolean }> {
+		return this.#services.posts.newest(author, LEVEL_OF[tie], limit);
+	}
+
+	groups(authors: Authors): Authors[] {
+		const groups = this.#services.shards.groups(authors.keys());
+		return groups.map((ids) => new Map(ids.map((id) => [id, authors.get(id) ?? "follow"])));
+	}
+
+	async setTurn(owner: Id, authors: Iterable<Id>, turn: number): Promise<void> {
+		await this.#services.relations.setTurn(owner, authors, turn);
+	}
+
+	#relation(row: Omit<PairTie, "version"> & Mute): Relation {
+		const level = levelOf(row);
+		const muted = isMuted(row, this.#services.now());
+		return {
+			tie: level === LEVELS.friend ? "friend" : level === LEVELS.follow ? "follow" : undefined,
+			mutedUntil: muted ? (row.mutingUntil ?? Number.POSITIVE_INFINITY) : 0,
+		};
 	}
 }
 
-function entries(keys: readonly PostKey[], authors: ReadonlyMap<Id, Level>): Arrival[] {
+function levels(authors: Authors): Map<Id, Level> {
+	return new Map([...authors].map(([id, reason]) => [id, LEVEL_OF[reason]]));
+}
+
+function arrivals(keys: readonly PostKey[], authors: Authors): Arrival[] {
 	return keys.map(({ postId, authorId }) => ({
 		postId,
 		authorId,
-		reason: REASONS[authors.get(authorId) ?? 0],
+		reason: authors.get(authorId) ?? "follow",
 		via: "build",
 	}));
 }

@@ -8,19 +8,12 @@ import type { Timelines } from "../timeline/client.ts";
 import { type Act, flip, isMuted, LEVELS, type Level, levelOf, type Mute, STRANGERS, type Tie } from "./rules.ts";
 import { type Pair, pairOf, type RelationStore } from "./store.ts";
 
-/** An author's newest posts that someone at a level may see. `posts/` answers; the graph comes before it. */
-export interface AuthorReader {
-	newest(authorId: Id, level: Level, limit: number): Promise<{ ids: Id[]; complete: boolean }>;
-}
-
 /** What a viewer sees of another account. */
 export interface Sight {
 	level: Level;
 	muted: boolean;
 }
 
-/** How many posts of a new friend or followed account come into a timeline. */
-export const BACKFILL = 100;
 const TRIES = 6;
 /** Milliseconds before another try, times its number. */
 const PAUSE = 15;
@@ -29,7 +22,6 @@ export interface GraphServices {
 	relations: RelationStore;
 	shards: Shards;
 	timelines: Timelines;
-	authors: AuthorReader;
 	minter: IdMinter;
 	now: () => number;
 }
@@ -117,11 +109,17 @@ export class Graph implements RelationReader {
 	/** Mutes another account, until Unix milliseconds or for good (null), or not any more (undefined). */
 	async mute(viewer: Id, other: Id, until: number | null | undefined): Promise<void> {
 		if (viewer === other) throw new Problem("own_account");
-		const { relations, timelines, now } = this.#services;
+		const { relations, now } = this.#services;
 		const mute = until === undefined ? { mutingAt: null, mutingUntil: null } : { mutingAt: now(), mutingUntil: until };
-		await relations.mute(viewer, other, mute);
-		// No change names what comes or goes: clients read anew.
-		await timelines.of(viewer).reset();
+		const [, job] = await this.#promised(
+			viewer,
+			(id) => ({ kind: "settle", ...pairOf(viewer, other), timelines: [viewer], hold: id }),
+			async (promised) => {
+				await relations.mute(viewer, other, mute, promised);
+				return true;
+			},
+		);
+		await this.#settleNow(job);
 	}
 
 	/** Makes both sides of a pair, and the timelines concerned, agree with the authority; then crosses the job off. */
@@ -133,12 +131,7 @@ export class Graph implements RelationReader {
 		for (let settled = -1; tie.version !== settled; tie = await relations.authority(pair)) {
 			settled = tie.version;
 			await relations.mirror(pair, tie, hold);
-			const [ofLow, ofHigh] = [levelOf(tie), levelOf(flip(tie))];
-			await Promise.all(
-				timelines.map((owner) =>
-					owner === low ? this.#settleTimeline(low, high, ofLow) : this.#settleTimeline(high, low, ofHigh),
-				),
-			);
+			await Promise.all(timelines.map((owner) => this.#services.timelines.of(owner).retie(owner === low ? high : low)));
 			// Read again: had the tie changed meanwhile, a settling of the newer one may have been overwritten.
 		}
 		await this.#cross(job);
@@ -212,22 +205,6 @@ export class Graph implements RelationReader {
 			reportFailure("settling is left to the sweeper", error, { jobId: job.id });
 			return false;
 		}
-	}
-
-	/**
-	 * Adding never takes out: a post that was delivered since the author's posts were read must stay. What a weaker
-	 * tie no longer shows is left to the filter of the reader.
-	 */
-	async #settleTimeline(owner: Id, author: Id, level: Level): Promise<void> {
-		const { timelines, authors } = this.#services;
-		const timeline = timelines.of(owner);
-		if (level <= LEVELS.none) {
-			await timeline.removeAuthor(author);
-			return;
-		}
-		const { ids, complete } = await authors.newest(author, level, BACKFILL);
-		const reason = level === LEVELS.friend ? "friend" : "follow";
-		await timeline.backfill({ authorId: author, reason, postIds: ids, complete });
 	}
 }
 

@@ -4,7 +4,7 @@ import { inList } from "../store/json-list.ts";
 import { type Job, promise } from "../store/outbox.ts";
 import { relations } from "../store/schema.ts";
 import type { Shards } from "../store/shards.ts";
-import { FRIEND_LIMIT, flip, LEVELS, type Level, type Mute, STRANGERS, type Tie } from "./rules.ts";
+import { FRIEND_LIMIT, flip, type Mute, STRANGERS, type Tie } from "./rules.ts";
 
 /**
  * Two accounts whose tie is read and changed. The tie's authority is the row on the shard of the
@@ -37,6 +37,9 @@ export interface RelationKey {
 	other: Id;
 }
 
+/** An account whose posts belong into a feed. */
+export type Source = { other: Id } & Pick<Tie, "friendAt" | "followingAt"> & Mute;
+
 export class RelationStore {
 	readonly #shards: Shards;
 	readonly #now: () => number;
@@ -62,28 +65,64 @@ export class RelationStore {
 		return new Map(rows.map((row) => [row.other, row]));
 	}
 
-	/**
-	 * Everyone whose posts belong into the owner's feed: friends and followed accounts. Those whom she mutes
-	 * too: a mute is the reader's filter's, as it may end by itself. Read from their own indexes: by the primary
-	 * key it would be every follower as well.
-	 */
-	async sources(owner: Id): Promise<Map<Id, Level>> {
-		const rows = await this.#shards.of(owner).all<{ other: Id; level: Level }>(sql`
-			SELECT other, ${LEVELS.friend} AS level FROM relations INDEXED BY relations_friends
-				WHERE owner = ${owner} AND friend_at IS NOT NULL
-			UNION ALL
-			SELECT other, ${LEVELS.follow} AS level FROM relations INDEXED BY relations_following
-				WHERE owner = ${owner} AND following_at IS NOT NULL AND friend_at IS NULL`);
-		return new Map(rows.map(({ other, level }) => [other, level]));
+	/** The owner's tie with another as the authority has it, and her mute. */
+	async truth(owner: Id, other: Id): Promise<Tie & Mute> {
+		const pair = pairOf(owner, other);
+		const none = { ...STRANGERS, mutingAt: null, mutingUntil: null };
+		const own = this.ties(owner, [other]);
+		if (owner === pair.low) return (await own).get(other) ?? none;
+		const [mine, tie] = await Promise.all([own, this.authority(pair)]);
+		const { mutingAt, mutingUntil } = mine.get(other) ?? none;
+		return { ...flip(tie), mutingAt, mutingUntil };
 	}
 
-	/** Mutes, until Unix milliseconds or for good, or ends a mute. Only the owner's row knows. */
-	async mute(owner: Id, other: Id, mute: Mute): Promise<void> {
-		await this.#shards
-			.of(owner)
-			.insert(relations)
-			.values({ owner, other, version: 0, ...mute })
-			.onConflictDoUpdate({ target: [relations.owner, relations.other], set: mute });
+	/**
+	 * Everyone whose posts belong into the owner's feed: friends and followed accounts. Read from their own
+	 * indexes: by the primary key it would be every follower as well.
+	 */
+	async sources(owner: Id): Promise<Source[]> {
+		const columns = sql`other, friend_at AS friendAt, following_at AS followingAt, muting_at AS mutingAt, muting_until AS mutingUntil`;
+		return this.#shards.of(owner).all<Source>(sql`
+			SELECT ${columns} FROM relations INDEXED BY relations_friends
+				WHERE owner = ${owner} AND friend_at IS NOT NULL
+			UNION ALL
+			SELECT ${columns} FROM relations INDEXED BY relations_following
+				WHERE owner = ${owner} AND following_at IS NOT NULL AND friend_at IS NULL`);
+	}
+
+	/**
+	 * Tells `others` whether their fan-out should reach the owner: at an odd `turn` she is dormant. The highest turn
+	 * wins, so that what is late cannot undo what came after it.
+	 */
+	async setTurn(owner: Id, others: Iterable<Id>, turn: number): Promise<void> {
+		await this.#shards.gather(others, (database, group) =>
+			database
+				.update(relations)
+				.set({ turn })
+				.where(
+					and(
+						inArray(relations.owner, inList(group)),
+						eq(relations.other, owner),
+						sql`coalesce(${relations.turn}, 0) < ${turn}`,
+					),
+				)
+				.returning({ owner: relations.owner }),
+		);
+	}
+
+	/**
+	 * Mutes, until Unix milliseconds or for good, or ends a mute, and promises `job`, in one atomic batch. Only the
+	 * owner's row knows.
+	 */
+	async mute(owner: Id, other: Id, mute: Mute, job: Job): Promise<void> {
+		const database = this.#shards.of(owner);
+		await database.batch([
+			database
+				.insert(relations)
+				.values({ owner, other, version: 0, ...mute })
+				.onConflictDoUpdate({ target: [relations.owner, relations.other], set: mute }),
+			promise(database, job, this.#now()),
+		]);
 	}
 
 	/** A page of a list, newest first, from `before` (exclusive). */
@@ -98,7 +137,10 @@ export class RelationStore {
 		);
 	}
 
-	/** Those a post of the owner's goes to, oldest tie first, from `after` (exclusive); `followers` leaves friends out. */
+	/**
+	 * Those a post of the owner's goes to, oldest tie first, from `after` (exclusive); `followers` leaves friends out.
+	 * Whoever is dormant is not told: her timeline is built when she comes back.
+	 */
 	async audience(
 		owner: Id,
 		list: "friends" | "followers",
@@ -110,7 +152,11 @@ export class RelationStore {
 		return this.#page(
 			owner,
 			list,
-			and(strangers, after && sql`(${at}, ${relations.other}) > (${after.at}, ${after.other})`),
+			and(
+				sql`coalesce(${relations.turn}, 0) % 2 = 0`,
+				strangers,
+				after && sql`(${at}, ${relations.other}) > (${after.at}, ${after.other})`,
+			),
 			[at, relations.other],
 			limit,
 		);
@@ -149,7 +195,7 @@ export class RelationStore {
 			database
 				.insert(relations)
 				.select(
-					sql`SELECT ${high}, ${low}, 0, NULL, ${job.id}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE ${roomFor(high)}`,
+					sql`SELECT ${high}, ${low}, 0, NULL, ${job.id}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE ${roomFor(high)}`,
 				)
 				.onConflictDoUpdate({
 					target: [relations.owner, relations.other],
@@ -193,7 +239,7 @@ export class RelationStore {
 			.insert(relations)
 			.select(
 				sql`SELECT ${owner}, ${other}, ${version}, ${friendAt}, NULL, ${requestedAt}, ${requestedByAt}, ${followingAt}, ${followerAt},
-					${blockingAt}, ${blockedByAt}, NULL, NULL WHERE ${condition}`,
+					${blockingAt}, ${blockedByAt}, NULL, NULL, NULL WHERE ${condition}`,
 			)
 			.onConflictDoUpdate({
 				target: [relations.owner, relations.other],

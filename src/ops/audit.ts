@@ -12,7 +12,7 @@ const auditRoute = createRoute({
 	tags: ["operations"],
 	summary: "Compare timelines with the store, some accounts at a time",
 	description:
-		"Call again with `next` until it is null. `missing` are gaps; `stale` entries are hidden from their owners anyway.",
+		"Call again with `next` until it is null. `missing` are gaps, `stale` are entries that should not be there.",
 	security: [{ operator: [] }],
 	request: {
 		body: jsonBody(
@@ -31,6 +31,7 @@ const auditRoute = createRoute({
 				checked: z.int(),
 				missing: z.int(),
 				stale: z.int(),
+				relations: z.int().openapi({ description: "accounts whose tie a timeline has wrong" }),
 				differing: z.array(z.string()).openapi({ description: "the accounts whose timelines differ" }),
 				next: z.string().nullable(),
 			}),
@@ -56,16 +57,25 @@ export function auditRoutes({ accounts, shards, timelines }: AuditServices) {
 			cursor === undefined ? ["0", ""] : decodeCursor("accounts", cursor, /^\d{1,4}$/, /^\w{0,13}$/);
 		const database = shards.all()[Number(place)];
 		const ids = database ? await accounts.idsOn(database, after, limit) : [];
-		const total = { timelines: ids.length, cold: 0, checked: 0, missing: 0, stale: 0, differing: [] as Id[] };
+		const total = {
+			timelines: ids.length,
+			cold: 0,
+			checked: 0,
+			missing: 0,
+			stale: 0,
+			relations: 0,
+			differing: [] as Id[],
+		};
 		for (let at = 0; at < ids.length; at += AT_ONCE) {
 			await Promise.all(
 				ids.slice(at, at + AT_ONCE).map(async (id) => {
-					const { cold, checked, missing, stale } = await timelines.of(id).audit(repair);
+					const { cold, checked, missing, stale, relations } = await timelines.of(id).audit(repair);
 					total.cold += cold ? 1 : 0;
 					total.checked += checked;
 					total.missing += missing;
 					total.stale += stale;
-					if (missing + stale > 0) total.differing.push(id);
+					total.relations += relations;
+					if (missing + stale + relations > 0) total.differing.push(id);
 				}),
 			);
 		}

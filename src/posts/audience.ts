@@ -1,5 +1,6 @@
 import type { Sight } from "../graph/graph.ts";
 import { LEVELS, type Level } from "../graph/rules.ts";
+import type { Reason } from "../timeline/changes.ts";
 
 /** Who may see a post, widest first. Friends are followers too. */
 export const AUDIENCES = ["public", "followers", "friends", "me"] as const;
@@ -23,6 +24,13 @@ export function audienceAt(rank: number): Audience {
 export function maySee(rank: number, level: Level): boolean {
 	return rank <= level;
 }
+
+/** What someone sees of an author for whose posts her feed has a reason. */
+export const LEVEL_OF: Readonly<Record<Reason, Level>> = {
+	own: LEVELS.self,
+	friend: LEVELS.friend,
+	follow: LEVELS.follow,
+};
 
 /** Whether it belongs into the feed of someone with this sight of the author: a stranger's public post can be seen, but is not fed. */
 export function feeds(rank: number, sight: Sight | undefined): boolean {

@@ -1,5 +1,4 @@
 import { and, desc, eq, getTableColumns, inArray, isNull, lt, lte, type SQL, sql } from "drizzle-orm";
-import type { AuthorReader } from "../graph/graph.ts";
 import type { Level } from "../graph/rules.ts";
 import type { RelationKey } from "../graph/store.ts";
 import { type Id, timeOf } from "../store/ids.ts";
@@ -23,7 +22,7 @@ export interface PostKey {
 const ERASE = 500;
 const ERASE_ROUNDS = 20;
 
-export class PostStore implements AuthorReader {
+export class PostStore {
 	readonly #shards: Shards;
 	readonly #now: () => number;
 
@@ -85,6 +84,7 @@ export class PostStore implements AuthorReader {
 			.limit(limit);
 	}
 
+	/** An author's newest posts that someone at `level` may see, newest first; `complete` when there are no older ones. */
 	async newest(authorId: Id, level: Level, limit: number): Promise<{ ids: Id[]; complete: boolean }> {
 		const rows = await this.#shards
 			.of(authorId)

@@ -39,6 +39,7 @@ export const relations = sqliteTable(
 		blockedByAt: integer("blocked_by_at"),
 		mutingAt: integer("muting_at"),
 		mutingUntil: integer("muting_until"),
+		turn: integer("turn"),
 	},
 	(table) => [primaryKey({ columns: [table.owner, table.other] })],
 );

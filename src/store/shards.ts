@@ -33,8 +33,8 @@ export class Shards {
 		return [...this.#databases.values()];
 	}
 
-	/** Runs one query per physical shard that holds any of `ids`, all at once, and joins the answers. */
-	async gather<T>(ids: Iterable<Id>, query: (database: ShardDatabase, ids: Id[]) => Promise<T[]>): Promise<T[]> {
+	/** `ids` by the physical shard that holds what belongs to them, each once. */
+	groups(ids: Iterable<Id>): Id[][] {
 		const groups = new Map<string, Id[]>();
 		for (const id of new Set(ids)) {
 			const name = this.#map.databaseOf(id);
@@ -42,8 +42,13 @@ export class Shards {
 			if (group) group.push(id);
 			else groups.set(name, [id]);
 		}
-		const answers = await Promise.all([...groups].map(([name, group]) => query(this.#named(name), group)));
-		return answers.flat();
+		return [...groups.values()];
+	}
+
+	/** Runs one query per physical shard that holds any of `ids`, all at once, and joins the answers. */
+	async gather<T>(ids: Iterable<Id>, query: (database: ShardDatabase, ids: Id[]) => Promise<T[]>): Promise<T[]> {
+		const asked = this.groups(ids).flatMap((group) => (group[0] ? [query(this.of(group[0]), group)] : []));
+		return (await Promise.all(asked)).flat();
 	}
 
 	#named(name: string): ShardDatabase {

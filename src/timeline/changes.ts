@@ -1,4 +1,5 @@
 import type { Id } from "../store/ids.ts";
+import type { PackedAuthors } from "./relations.ts";
 
 /** The words of a timeline: what is in it, what happens to it, and what is told of that. */
 
@@ -68,8 +69,10 @@ export interface Audit {
 	checked: number;
 	/** Posts that belong into it and are missing: gaps. */
 	missing: number;
-	/** Entries that do not belong into it any more; the reader's filter hides them. */
+	/** Entries that do not belong into it any more. */
 	stale: number;
+	/** Accounts of whom the object and the store do not know the same. */
+	relations: number;
 }
 
 /** How far the owner has read. */
@@ -87,6 +90,14 @@ export interface Page {
 	seq: number;
 	/** Posts at or below this id are read from the store; null when there are none. */
 	floor: Id | null;
+}
+
+/** What the owner reads: the entries of those with whom she has a tie today, which `reason` is. */
+export interface View extends Page {
+	/** The timeline is still being built: what is here may have holes, and there is no floor yet. */
+	building: boolean;
+	/** Whose posts go on below the floor; null when the page does not come near it. */
+	authors: PackedAuthors | null;
 }
 
 /** Where to read: towards older posts from `before`, or towards newer ones from `after`; both exclusive. */

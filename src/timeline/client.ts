@@ -1,20 +1,18 @@
 import type { Id } from "../store/ids.ts";
 import type { ShardMap } from "../store/shard-map.ts";
-import type { Audit, Backfill, Changes, Delivery, Entry, Marker, Page, Span } from "./changes.ts";
+import type { Audit, Changes, Delivery, Entry, Marker, Span, View } from "./changes.ts";
 import type { Reservation } from "./idempotency.ts";
 import type { TimelineObject } from "./object.ts";
 
 /** An account's timeline, as the rest of the Worker sees it. Every call is safe to repeat. */
 export interface Timeline {
-	page(span: Span): Promise<Page>;
+	page(span: Span): Promise<View>;
 	changes(since: number, limit: number): Promise<Changes>;
 	marker(): Promise<Marker>;
 	mark(postId: Id, force: boolean): Promise<Marker>;
 	entry(postId: Id): Promise<{ entry: Entry | null; floor: Id | null }>;
 	apply(changes: Delivery[]): Promise<number>;
-	backfill(backfill: Backfill): Promise<number>;
-	removeAuthor(authorId: Id): Promise<number>;
-	reset(): Promise<number>;
+	retie(other: Id): Promise<void>;
 	audit(repair: boolean): Promise<Audit>;
 	issueTicket(tokenExpiresAt: number): Promise<{ ticket: string; goodUntil: number }>;
 	/** Opens a socket; the address has the query of {@link TimelineObject.fetch}. Not repeated: a ticket is good once. */
@@ -47,12 +45,10 @@ export class Timelines {
 			mark: (postId, force) => call((stub) => stub.mark(postId, force)),
 			entry: (postId) => call((stub) => stub.entry(postId)),
 			apply: (changes) => call((stub) => stub.apply(changes)),
-			backfill: (backfill) => call((stub) => stub.backfill(backfill)),
-			removeAuthor: (authorId) => call((stub) => stub.removeAuthor(authorId)),
+			retie: (other) => call((stub) => stub.retie(other)),
 			issueTicket: (tokenExpiresAt) => call((stub) => stub.issueTicket(tokenExpiresAt)),
 			connect: (request) => this.#stub(owner).fetch(request),
 			audit: (repair) => call((stub) => stub.audit(repair)),
-			reset: () => call((stub) => stub.reset()),
 			drop: () => call((stub) => stub.drop()),
 			reserve: (key, fingerprint, candidate) =>
 				call(async (stub): Promise<Reservation> => stub.reserve(key, fingerprint, candidate)),

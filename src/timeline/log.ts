@@ -46,6 +46,11 @@ export interface State {
 	marker: Id | null;
 }
 
+/** Whether an author's entries are shown. */
+export type Shown = (authorId: Id) => boolean;
+
+const everybody: Shown = () => true;
+
 export interface LogOptions {
 	/** The newest entries that are always kept. */
 	keep: number;
@@ -109,8 +114,9 @@ export class TimelineLog {
 		return this.#segments.length > this.#options.mostRows;
 	}
 
-	page(span: Span): Page {
-		return { entries: this.#slice(span), seq: this.#seq, floor: this.#floor };
+	/** Only entries of authors who are `shown`. */
+	page(span: Span, shown: Shown = everybody): Page {
+		return { entries: this.#slice(span, shown), seq: this.#seq, floor: this.#floor };
 	}
 
 	/** What came after `since`, at most `limit` changes. */
@@ -131,10 +137,11 @@ export class TimelineLog {
 		return { state: "told", changes, seq, more: false };
 	}
 
-	marker(owner: Id): Marker {
+	/** Counts entries of others who are `shown`. */
+	marker(owner: Id, shown: Shown = everybody): Marker {
 		const newer = this.#marker === null ? this.#entries.length : this.#firstOlder(this.#marker, true);
 		let unreadCount = 0;
-		for (let i = 0; i < newer; i++) if (this.#entries[i]?.authorId !== owner) unreadCount++;
+		for (const { authorId } of this.#entries.slice(0, newer)) if (authorId !== owner && shown(authorId)) unreadCount++;
 		return { postId: this.#marker, unreadCount, seq: this.#seq };
 	}
 
@@ -301,13 +308,16 @@ export class TimelineLog {
 		return true;
 	}
 
-	#slice(span: Span): Entry[] {
-		if ("after" in span) {
-			const end = this.#firstOlder(span.after, true);
-			return this.#entries.slice(Math.max(0, end - span.limit), end);
+	#slice(span: Span, shown: Shown): Entry[] {
+		const forward = "after" in span;
+		const step = forward ? -1 : 1;
+		let at = forward ? this.#firstOlder(span.after, true) - 1 : span.before ? this.#firstOlder(span.before) : 0;
+		const entries: Entry[] = [];
+		for (let entry = this.#entries[at]; entry && entries.length < span.limit; entry = this.#entries[at]) {
+			if (shown(entry.authorId)) entries.push(entry);
+			at += step;
 		}
-		const start = span.before ? this.#firstOlder(span.before) : 0;
-		return this.#entries.slice(start, start + span.limit);
+		return forward ? entries.reverse() : entries;
 	}
 
 	#below(postId: Id): boolean {

@@ -1,0 +1,103 @@
+import { reportFailure } from "../report.ts";
+import type { Id } from "../store/ids.ts";
+import type { Arrival, Delivery } from "./changes.ts";
+import { LOG_OPTIONS } from "./log.ts";
+import { type Authors, authorsOf, Relations } from "./relations.ts";
+import type { TimelineSource } from "./source.ts";
+
+/** What a timeline is made from. */
+export interface Materials {
+	relations: Relations;
+	/** Newest first; one more than is kept tells that there are older ones. */
+	found: Arrival[];
+}
+
+/** How often one part of the store is asked before the build is given up, and the longest wait in between (ms). */
+const TRIES = 8;
+const PAUSE = 50;
+const LONGEST_PAUSE = 5000;
+
+/**
+ * A timeline on its way from the store: one part for each database, each asked again until it answers, so
+ * that one that is slow or down hides only its own posts. What has come so far can be shown meanwhile.
+ */
+export class Build {
+	/** Settles when the timeline is finished, or was given up. */
+	readonly finished: Promise<void>;
+	/** What was delivered meanwhile: lost with the build if it dies, as it is in the store as well. */
+	readonly deliveries: Delivery[] = [];
+	readonly #source: TimelineSource;
+	readonly #owner: Id;
+	readonly #turn: number;
+	readonly #finish: (materials: Materials) => void;
+	#resolve: () => void = () => undefined;
+	#reject: (error: unknown) => void = () => undefined;
+	#round = 0;
+	#soFar: Materials | undefined;
+
+	/** `finish` is called once, with everything, and not across an `await`: nothing can change before it returns. */
+	constructor(source: TimelineSource, owner: Id, turn: number, finish: (materials: Materials) => void) {
+		this.#source = source;
+		this.#owner = owner;
+		this.#turn = turn;
+		this.#finish = finish;
+		this.finished = new Promise((resolve, reject) => {
+			this.#resolve = resolve;
+			this.#reject = reject;
+		});
+		// Whoever waits hears of a failure too.
+		this.finished.catch((error) => reportFailure("a timeline was not built", error, { owner }));
+		this.restart();
+	}
+
+	/** What has been found so far; undefined while the relations are not known. */
+	get soFar(): Materials | undefined {
+		return this.#soFar;
+	}
+
+	/** Reads everything anew: what was read of a relation that has changed since would be wrong. */
+	restart(): void {
+		this.#soFar = undefined;
+		void this.#run(++this.#round);
+	}
+
+	/** An earlier round ends without a word. */
+	async #run(round: number): Promise<void> {
+		try {
+			const relations = Relations.of(await patiently(() => this.#source.relations(this.#owner)));
+			if (round !== this.#round) return;
+			const materials: Materials = { relations, found: [] };
+			this.#soFar = materials;
+			const authors = authorsOf(this.#owner, relations.packed(Number.POSITIVE_INFINITY));
+			await Promise.all(this.#source.groups(authors).map((group) => this.#readGroup(group, materials)));
+			if (round !== this.#round) return;
+			this.#finish(materials);
+			this.#resolve();
+		} catch (error) {
+			if (round === this.#round) this.#reject(error);
+		}
+	}
+
+	async #readGroup(authors: Authors, materials: Materials): Promise<void> {
+		const limit = LOG_OPTIONS.keep + 1;
+		const part = await patiently(async () => {
+			// Before the posts are read: what is posted from then on is pushed again.
+			if (this.#turn > 0) await this.#source.setTurn(this.#owner, authors.keys(), this.#turn);
+			return this.#source.older(authors, undefined, limit);
+		});
+		const found = [...materials.found, ...part].sort((a, b) => (a.postId < b.postId ? 1 : -1));
+		materials.found = found.slice(0, limit);
+	}
+}
+
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+	for (let attempt = 1; ; attempt++) {
+		try {
+			return await ask();
+		} catch (error) {
+			if (attempt === TRIES) throw error;
+			const pause = Math.min(PAUSE * 2 ** attempt, LONGEST_PAUSE);
+			await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random())));
+		}
+	}
+}

@@ -1,0 +1,331 @@
+import { firstIdAt, type Id } from "../store/ids.ts";
+import { Build, type Materials } from "./build.ts";
+import type { Audit, Delivery } from "./changes.ts";
+import { LOG_OPTIONS, TimelineLog } from "./log.ts";
+import { authorsOf, Relations } from "./relations.ts";
+import { LOG_FORMAT } from "./rows.ts";
+import type { TimelineSource } from "./source.ts";
+import type { TimelineStorage } from "./storage.ts";
+
+/** How many posts of a new friend or followed account come into a timeline. */
+const BACKFILL = 100;
+/** Entries that an audit compares. */
+const AUDITED = 2 * LOG_OPTIONS.keep;
+/** For so long a delivery may be on its way, in milliseconds: twice the sweeper's patience. */
+const ON_ITS_WAY = 120_000;
+/** How long a look waits for a build before it shows what has been found so far, in milliseconds. */
+const PATIENCE = 1000;
+/** How long what needs the whole timeline waits for it, in milliseconds. */
+const LONG_PATIENCE = 10_000;
+
+/** A timeline in memory. */
+export interface Warm {
+	log: TimelineLog;
+	relations: Relations;
+}
+
+/** What can be read of a timeline. */
+export interface Look extends Warm {
+	/** The number of the last change; that of the log means nothing while it is building. */
+	seq: number;
+	/** The build is not finished: the log is what has been found so far, and may have holes. */
+	building: boolean;
+}
+
+export interface ProjectionServices {
+	storage: TimelineStorage;
+	source: TimelineSource;
+	owner: () => Id;
+	/** Whether the owner is connected: then she is told of everything, and the timeline does not stay cold. */
+	connected: () => boolean;
+	/** Called after each change. */
+	changed: () => void;
+}
+
+/**
+ * The timeline as a projection of the store: cold until it is first read, then built, then kept in step by
+ * deliveries and by looks at the owner's ties.
+ *
+ * A cold one takes no deliveries: a post is in the store before its delivery is sent, so the build finds it.
+ * The log holds nothing but posts of the owner and of those with whom she has a tie.
+ *
+ * What has no `await` between reading memory and writing storage is atomic: the runtime commits its writes
+ * together, and holds every answer back until they are on disk.
+ */
+export class Projection {
+	readonly #services: ProjectionServices;
+	#log: TimelineLog | undefined;
+	/** Undefined while the timeline is cold, or when the relations must be read from the store. */
+	#relations: Relations | undefined;
+	#build: Build | undefined;
+	#recalling: Promise<void> | undefined;
+	/** The look at a tie that is under way. */
+	#retying: Promise<void> = Promise.resolve();
+
+	constructor(services: ProjectionServices) {
+		this.#services = services;
+		this.#load();
+	}
+
+	get cold(): boolean {
+		return !this.#log;
+	}
+
+	/** Undefined while they are not known. */
+	get relations(): Relations | undefined {
+		return this.#relations;
+	}
+
+	/** Odd while the store is told, or is to be told, that the owner is dormant. */
+	get turn(): number {
+		return Number(this.#services.storage.meta("turn") ?? 0);
+	}
+
+	/** What can be shown now: the timeline, or, when it is being built for too long, what has been found so far. */
+	async look(): Promise<Look> {
+		if (!this.#log) await within(PATIENCE, this.#startBuild().finished);
+		if (this.#log) {
+			const warm = await this.warm();
+			return { ...warm, seq: warm.log.seq, building: false };
+		}
+		const state = this.#services.storage.state();
+		const { relations, found } = this.#build?.soFar ?? { relations: Relations.of([]), found: [] };
+		const log = new TimelineLog([], { ...state, floor: null });
+		log.fill(found.slice(0, LOG_OPTIONS.keep), Date.now());
+		return { log, relations, seq: state.seq, building: true };
+	}
+
+	/** The whole timeline, built when it is cold. */
+	async warm(): Promise<Warm> {
+		for (;;) {
+			const [log, relations] = [this.#log, this.#relations];
+			if (log && relations) return { log, relations };
+			const ready = log ? this.#recall() : this.#startBuild().finished;
+			if (!(await within(LONG_PATIENCE, ready))) throw new Error("Durable Object is building a timeline: try again");
+		}
+	}
+
+	/** Changes the log and stores it, both or neither. Answers with the new `seq`. */
+	write(change: (log: TimelineLog) => void): number {
+		const { storage, changed } = this.#services;
+		const log = this.#log;
+		if (!log) return storage.state().seq;
+		try {
+			storage.atomically(() => {
+				change(log);
+				if (log.overgrown) this.#forget(log);
+			});
+		} catch (error) {
+			// Memory is changed first, and must not stay ahead of the storage.
+			this.#load();
+			throw error;
+		}
+		changed();
+		return log.seq;
+	}
+
+	/** Applies deliveries; repeats and late ones change nothing. Answers with the new `seq`. */
+	apply(deliveries: readonly Delivery[]): number {
+		if (!this.#log && this.#services.connected()) this.#startBuild();
+		this.#build?.deliveries.push(...deliveries);
+		return this.write((log) => this.#applyTo(log, this.#relations, deliveries));
+	}
+
+	/**
+	 * The owner's tie with another account has changed: looks at it, and makes the timeline agree. One look comes
+	 * after the other, so that the last one sees the newest state.
+	 */
+	async retie(other: Id): Promise<void> {
+		const turn = this.#retying.then(() => this.#retie(other));
+		this.#retying = turn.catch(() => undefined);
+		return turn;
+	}
+
+	/** Forgets the entries, so that the next read builds them again; the numbers and the marker stay. */
+	drop(): void {
+		this.#build?.restart();
+		const log = this.#log;
+		if (!log) return;
+		this.#services.storage.atomically(() => this.#forget(log));
+		this.#services.changed();
+	}
+
+	/** Drops the timeline of an owner who does not come any more; {@link tellStore} is to follow. */
+	fallAsleep(): void {
+		const { storage } = this.#services;
+		const log = this.#log;
+		if (!log) return;
+		const turn = this.turn;
+		storage.atomically(() => {
+			this.#forget(log);
+			storage.setMeta("turn", String(turn + 1 + (turn % 2)));
+		});
+	}
+
+	/** Tells the store that the owner is dormant, if she is: those she knows need not push to her. */
+	async tellStore(): Promise<void> {
+		const { source, owner } = this.#services;
+		const { turn } = this;
+		if (turn % 2 === 0 || this.#log) return;
+		const known = await source.relations(owner());
+		await source.setTurn(
+			owner(),
+			known.map(([id]) => id),
+			turn,
+		);
+	}
+
+	/** Compares the timeline with the store, and mends what differs when `repair`. */
+	async audit(repair: boolean): Promise<Audit> {
+		const { source, owner } = this.#services;
+		const nothing: Audit = { cold: true, checked: 0, missing: 0, stale: 0, relations: 0 };
+		if (!this.#log) return nothing;
+		const { log, relations } = await this.warm();
+		const unclear = await this.#differing(relations);
+		const before = log.page({ limit: AUDITED });
+		const authors = authorsOf(owner(), relations.packed(Number.POSITIVE_INFINITY));
+		const stored = await source.older(authors, undefined, AUDITED);
+		// What only lagged behind agrees by now.
+		const still = unclear.length === 0 ? [] : await this.#differing(relations);
+		if (this.#log !== log) return nothing;
+		const differing = still.filter((id) => unclear.includes(id));
+		const until = firstIdAt(Date.now() - ON_ITS_WAY);
+		const { missing, stale } = log.compare(before, stored, stored.length < AUDITED, until);
+		if (repair) {
+			if (missing.length + stale.length > 0) {
+				this.write((current) => this.#applyTo(current, this.#relations, [...stale, ...missing]));
+			}
+			for (const other of differing) await this.retie(other);
+		}
+		return {
+			cold: false,
+			checked: Math.max(before.entries.length, stored.length),
+			missing: missing.length,
+			stale: stale.length,
+			relations: differing.length,
+		};
+	}
+
+	#load(): void {
+		const { storage } = this.#services;
+		this.#log = storage.load();
+		this.#relations = this.#log && storage.loadRelations();
+	}
+
+	#forget(log: TimelineLog): void {
+		this.#services.storage.forget(log);
+		this.#log = undefined;
+		this.#relations = undefined;
+	}
+
+	#applyTo(log: TimelineLog, relations: Relations | undefined, deliveries: readonly Delivery[]): void {
+		const owner = this.#services.owner();
+		// A tie that is not known yet brings the newest posts along when it is.
+		const belongs = (author: Id) => author === owner || !relations || relations.of(author).tie !== undefined;
+		const wanted = deliveries.filter((delivery) => delivery.kind !== "add" || belongs(delivery.authorId));
+		this.#services.storage.store(log.apply(wanted, Date.now()));
+	}
+
+	async #retie(other: Id): Promise<void> {
+		const { source, owner, storage } = this.#services;
+		for (;;) {
+			if (this.#build) return this.#build.restart();
+			if (!this.#log) return;
+			const { log, relations } = await this.warm();
+			const { turn } = this;
+			const known = relations.of(other);
+			const relation = await source.relation(owner(), other);
+			const { tie } = relation;
+			const gained = tie !== undefined && tie !== known.tie;
+			if (gained && turn > 0) await source.setTurn(owner(), [other], turn);
+			const newest = gained ? await source.newest(other, tie, BACKFILL) : undefined;
+			// Forgotten or built anew meanwhile: what was read may be too old for it.
+			if (this.#build || this.#log !== log || this.#relations !== relations) continue;
+			const changed = relations.put(other, relation);
+			if (Object.keys(changed).length === 0) return;
+			this.write(() => {
+				storage.storeRelations(changed);
+				if (!tie) storage.store(log.removeAuthor(other));
+				else if (newest) {
+					const { ids: postIds, complete } = newest;
+					storage.store(log.backfill({ authorId: other, reason: tie, postIds, complete }, Date.now()));
+				}
+				// No change names what a mute hides or shows again: clients read anew.
+				if (tie && "mutes" in changed) storage.store(log.reset());
+			});
+			return;
+		}
+	}
+
+	/** Reads the relations anew, and takes out what they do not account for. */
+	#recall(): Promise<void> {
+		const { source, owner, storage } = this.#services;
+		const recall = async () => {
+			const log = this.#log;
+			const relations = Relations.of(await source.relations(owner()));
+			if (!log || this.#log !== log) return;
+			const authors = new Set(log.page({ limit: Number.POSITIVE_INFINITY }).entries.map((entry) => entry.authorId));
+			authors.delete(owner());
+			this.#relations = relations;
+			this.write(() => {
+				storage.storeRelations(relations.sets);
+				for (const author of authors) if (!relations.of(author).tie) storage.store(log.removeAuthor(author));
+			});
+		};
+		this.#recalling ??= recall().finally(() => {
+			this.#recalling = undefined;
+		});
+		return this.#recalling;
+	}
+
+	async #differing(relations: Relations): Promise<Id[]> {
+		const { source, owner } = this.#services;
+		return relations.differing(Relations.of(await source.relations(owner())));
+	}
+
+	#startBuild(): Build {
+		if (this.#build) return this.#build;
+		const { turn } = this;
+		const awake = turn + (turn % 2);
+		const build = new Build(this.#services.source, this.#services.owner(), awake, (materials) =>
+			this.#fill(materials, awake, build.deliveries),
+		);
+		this.#build = build;
+		build.finished.catch(() => {
+			if (this.#build === build) this.#build = undefined;
+		});
+		return build;
+	}
+
+	#fill({ relations, found }: Materials, turn: number, deliveries: readonly Delivery[]): void {
+		const { storage } = this.#services;
+		// One more than is kept tells whether there are older ones; it marks the floor.
+		const floor = found[LOG_OPTIONS.keep]?.postId ?? null;
+		const log = new TimelineLog([], { ...storage.state(), floor });
+		storage.atomically(() => {
+			storage.store(log.fill(found.slice(0, LOG_OPTIONS.keep), Date.now()));
+			if (floor) storage.setMeta("floor", floor);
+			storage.setMeta("format", String(LOG_FORMAT));
+			storage.storeRelations(relations.sets);
+			if (turn > 0) storage.setMeta("turn", String(turn));
+			this.#applyTo(log, relations, deliveries);
+		});
+		this.#log = log;
+		this.#relations = relations;
+		this.#build = undefined;
+		this.#services.changed();
+	}
+}
+
+/** @returns whether `work` was done in time. */
+async function within(milliseconds: number, work: Promise<void>): Promise<boolean> {
+	let timer: number | null = null;
+	const late = new Promise<false>((resolve) => {
+		timer = setTimeout(() => resolve(false), milliseconds);
+	});
+	try {
+		return await Promise.race([work.then(() => true as const), late]);
+	} finally {
+		clearTimeout(timer);
+	}
+}
