@@ -9,6 +9,8 @@ export interface Env {
 	readonly FANOUT: Queue;
 	readonly DELIVER: Queue;
 	readonly ASSETS: Fetcher;
+	/** Optional: figures go to the log without it. */
+	readonly METRICS?: AnalyticsEngineDataset;
 	/** The databases that the shard map names, and the settings below, still unchecked. */
 	readonly [name: string]: unknown;
 }
@@ -25,6 +27,8 @@ const settingsSchema = z.object({
 	DEFAULT_REGION: regionSchema,
 	/** A timeline that is not read for so many days is dropped, and built again when it is. */
 	DORMANT_AFTER_DAYS: z.number().positive().default(30),
+	/** How often a timeline checks itself against the store; 0 is never. */
+	AUDIT_EVERY_HOURS: z.number().min(0).default(168),
 	AUTH_RATE_LIMIT: z.enum(["on", "off"]),
 	SHARD_MAP: shardMapSchema,
 });

@@ -11,6 +11,7 @@ import { TicketSeal } from "./gateway/tickets.ts";
 import type { TokenRules } from "./gateway/tokens.ts";
 import { Graph } from "./graph/graph.ts";
 import { RelationStore } from "./graph/store.ts";
+import { Metrics } from "./metrics.ts";
 import { Posts } from "./posts/posts.ts";
 import { PostStore } from "./posts/store.ts";
 import { IdMinter } from "./store/ids.ts";
@@ -45,6 +46,8 @@ function build(env: Env) {
 	const minter = new IdMinter(now, random);
 	const doorbell = new Doorbell(env.FANOUT as Queue<JobMessage>);
 	const timelines = new Timelines(env.TIMELINE, map);
+
+	const metrics = new Metrics(env.METRICS);
 
 	const accounts = new AccountStore(shards);
 	const relations = new RelationStore(shards, now);
@@ -98,7 +101,9 @@ function build(env: Env) {
 		timeline: {
 			source,
 			posts: new FeedPosts({ graph, posts, postStore }),
+			metrics,
 			dormantAfter: settings.DORMANT_AFTER_DAYS * 86_400_000,
+			auditEvery: settings.AUDIT_EVERY_HOURS * 3_600_000 || Number.POSITIVE_INFINITY,
 		} satisfies TimelineServices,
 		fanout,
 		shards,

@@ -49,6 +49,7 @@ export interface List<T> {
 }
 export interface Feed extends List<PostView> {
 	prev: string | null;
+	building: boolean;
 	seq: number;
 }
 

@@ -1,10 +1,16 @@
 import { getTableConfig, type SQLiteTable } from "drizzle-orm/sqlite-core";
 import { expect, it } from "vitest";
 import errors from "../docs/errors.md?raw";
+import metrics from "../docs/metrics.md?raw";
 import storage from "../docs/storage.md?raw";
 import { PROBLEMS } from "../src/gateway/problem.ts";
+import { METRICS } from "../src/metrics.ts";
 import * as schema from "../src/store/schema.ts";
 import { env } from "./env.ts";
+
+it("docs/metrics.md lists every metric, and no other", () => {
+	expect(Array.from(metrics.matchAll(/^\| `(\w+)` \|/gm), ([, name]) => name)).toEqual([...METRICS]);
+});
 
 it("docs/errors.md lists every code with its status, and no other", () => {
 	const listed = [...errors.matchAll(/^\| `(\w+)` \| (\d+) \|/gm)].map(([, code, status]) => [code, Number(status)]);

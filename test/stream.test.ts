@@ -2,7 +2,8 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PostView } from "../src/posts/post.ts";
-import { CLOSE_CODES, type Frame, SOCKET_LIMIT } from "../src/timeline/sockets.ts";
+import { encodeId, type Id, logicalShardOf } from "../src/store/ids.ts";
+import { CLOSE_CODES, type Frame, SOCKET_LIMIT, UNHEARD_LIMIT } from "../src/timeline/sockets.ts";
 import { call, eventually, ORIGIN, type Person, signUp, worker } from "./api.ts";
 import { env } from "./env.ts";
 
@@ -11,11 +12,19 @@ class Device {
 	readonly frames: Frame[] = [];
 	readonly socket: WebSocket;
 	closed: { code: number; reason: string } | undefined;
+	/** Characters. */
+	pingsOnceRead = Number.POSITIVE_INFINITY;
+	#unread = 0;
 
 	constructor(socket: WebSocket) {
 		this.socket = socket;
 		socket.addEventListener("message", ({ data }) => {
+			if (data === "pong") return;
 			this.frames.push(JSON.parse(String(data)));
+			this.#unread += String(data).length;
+			if (this.#unread < this.pingsOnceRead) return;
+			this.#unread = 0;
+			socket.send("ping");
 		});
 		socket.addEventListener("close", ({ code, reason }) => {
 			this.closed = { code, reason };
@@ -154,6 +163,40 @@ describe("a stream", () => {
 		);
 		expect((await ben.feed()).seq).toBeGreaterThan(start);
 	});
+});
+
+it("a client that does not read is cut off, and goes on where it was", async () => {
+	const ann = await signUp("Ann");
+	const text = "x".repeat(5000);
+	const posts = Array.from({ length: 450 }, (_, n) => ({
+		id: encodeId({ time: Date.now() - 500_000 + n * 1000, shard: logicalShardOf(ann.id as Id), tail: 0 }),
+		authorId: ann.id,
+		text,
+		audience: "public",
+	}));
+	const headers = { "x-operator-secret": env.OPERATOR_SECRET };
+	for (let at = 0; at < posts.length; at += 50) {
+		await call("POST", "/ops/import", { headers, body: { posts: posts.slice(at, at + 50) } });
+	}
+	await ann.feed();
+	const first = await open(ann, "?since=0&hydrate=1");
+	await eventually(async () => expect(first.closed).toEqual({ code: CLOSE_CODES.too_slow, reason: "too_slow" }));
+	expect(JSON.stringify(first.frames).length).toBeLessThan(2 * UNHEARD_LIMIT);
+	const second = await open(ann, `?since=${first.seqs().at(-1)}&hydrate=1`);
+	second.pingsOnceRead = UNHEARD_LIMIT / 4;
+	await eventually(async () => expect([...first.seqs(), ...second.seqs()]).toEqual(posts.map((_, n) => n + 1)));
+
+	// As events, what was read is acknowledged: nobody is cut off who reads.
+	const events = await worker.fetch(`${ORIGIN}/v1/feed/events?since=0&hydrate=1`, {
+		headers: { authorization: `Bearer ${ann.token}` },
+	});
+	const reader = (events.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader();
+	let read = "";
+	while (!read.includes("event: close") && !read.includes(`id: ${posts.length}\n`)) {
+		read += (await reader.read()).value ?? "event: close";
+	}
+	expect(read.slice(-100)).not.toContain("event: close");
+	await reader.cancel();
 });
 
 describe("who may open a stream", () => {

@@ -288,15 +288,6 @@ it("a deletion is remembered below the floor too, against an addition that comes
 	expect(log.changes(seq, 10)).toMatchObject({ state: "told", changes: [] });
 });
 
-it("a friend who is only followed from now on shows less, so clients read anew", () => {
-	const log = new TimelineLog([], EMPTY);
-	log.apply([1, 4].map(add), NOW);
-	const { seq } = log;
-	log.backfill({ authorId: authorOf(1), reason: "follow", postIds: [post(4)], complete: true }, NOW);
-	expect(log.changes(seq, 10).state).toBe("outdated");
-	expect(log.changes(log.seq, 10)).toMatchObject({ state: "told", changes: [] });
-});
-
 it("a log full of what was taken back says that it should be built anew", () => {
 	const log = new TimelineLog([], EMPTY);
 	log.apply(

@@ -5,7 +5,7 @@ import { Problem } from "../gateway/problem.ts";
 import type { TicketSeal } from "../gateway/tickets.ts";
 import { type TokenRules, verifyToken } from "../gateway/tokens.ts";
 import type { Timelines } from "../timeline/client.ts";
-import type { Frame } from "../timeline/sockets.ts";
+import { type Frame, UNHEARD_LIMIT } from "../timeline/sockets.ts";
 
 const sinceSchema = z
 	.string()
@@ -28,7 +28,7 @@ const openStream = createRoute({
 	tags: ["feed"],
 	summary: "Your feed's changes as they happen, over a WebSocket",
 	description:
-		"Upgrades to a WebSocket of JSON frames: `hello`, what you missed since `since`, then every `change`; `outdated` when you must read the feed anew. The token comes in the header, as `Sec-WebSocket-Protocol: bearer, <token>` or as a ticket. Send `ping` to get `pong`. Closes with 4401 when the token expires.",
+		"Upgrades to a WebSocket of JSON frames: `hello`, what you missed since `since`, then every `change`; `outdated` when you must read the feed anew. The token comes in the header, as `Sec-WebSocket-Protocol: bearer, <token>` or as a ticket. Send `ping` to get `pong`, every half minute and whenever half a megabyte has come. Closes with 4401 when the token expires, and with 4408 when a megabyte was sent and no ping comes: connect again from the last change that came.",
 	security: signedIn,
 	request: { query: streamQuery },
 	responses: { 101: { description: "Switching protocols" }, ...problems(400, 401, 426, 429, 503) },
@@ -119,11 +119,15 @@ export function streamRoutes({ timelines, tokens, tickets }: StreamServices) {
 /** Milliseconds between comments that keep the connection from being taken for dead. */
 const KEEP_ALIVE = 25_000;
 
+/** Characters between two pings to the timeline object: see {@link UNHEARD_LIMIT}. */
+const ACKNOWLEDGE = UNHEARD_LIMIT / 4;
+
 /** A socket's frames as events; the stream ends with the socket, and the socket with the stream. */
 function events(socket: WebSocket): ReadableStream<Uint8Array> {
 	const encoder = new TextEncoder();
 	let alive: ReturnType<typeof setInterval>;
 	let open = true;
+	let unread = 0;
 	const leave = () => {
 		open = false;
 		clearInterval(alive);
@@ -141,6 +145,8 @@ function events(socket: WebSocket): ReadableStream<Uint8Array> {
 			};
 			alive = setInterval(() => write(": still here\n\n"), KEEP_ALIVE);
 			socket.addEventListener("message", ({ data }) => {
+				if (data === "pong") return;
+				unread += String(data).length;
 				const frame: Frame = JSON.parse(String(data));
 				// A hello tells where the log is, not how far this client has come.
 				const id = frame.type === "hello" ? "" : `id: ${frame.seq}\n`;
@@ -149,6 +155,12 @@ function events(socket: WebSocket): ReadableStream<Uint8Array> {
 			socket.addEventListener("close", ({ reason }) => end(reason));
 			socket.addEventListener("error", () => end("internal_error"));
 			socket.accept();
+		},
+		// The client has read what there was: only then does the socket hear of it, and stays open.
+		pull() {
+			if (!open || unread < ACKNOWLEDGE) return;
+			unread = 0;
+			socket.send("ping");
 		},
 		cancel() {
 			leave();

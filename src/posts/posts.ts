@@ -115,10 +115,10 @@ export class Posts {
 			...(link === undefined ? {} : { link }),
 		};
 		if (Object.keys(change).length > 0) {
-			// Who has it hears of the edit; who is in the audience only now gets it.
+			// Who has it hears of the edit, also when it was hidden from her before; who is in the audience only now gets it.
 			const task = { postId: id, authorId: viewer };
 			const { audience: now = row.audience } = change;
-			const tasks: Task[] = row.parentId ? [] : [{ kind: "edit", ...task, audience: row.audience }];
+			const tasks: Task[] = row.parentId ? [] : [{ kind: "edit", ...task, audience: Math.min(row.audience, now) }];
 			if (now < row.audience && !row.parentId) tasks.push({ kind: "add", ...task, audience: now });
 			await this.#promised(id, tasks, (jobs) => posts.update(id, change, jobs));
 			if (!row.parentId) await this.#applyOwn(viewer, { kind: "edit", postId: id });

@@ -216,12 +216,9 @@ export class TimelineLog {
 	backfill({ authorId, reason, postIds, complete }: Backfill, now: number): Effects {
 		const arrivals = postIds.map((postId): Arrival => ({ postId, authorId, reason, via: "backfill" }));
 		const above = arrivals.filter(({ postId }) => !this.#below(postId));
-		// A friend who is only followed now shows less than before.
-		const less =
-			reason === "follow" && this.#entries.some((entry) => entry.authorId === authorId && entry.reason === "friend");
 		const told: Logged[] = additions(above, now).filter((change) => this.#accept(change));
 		// What comes into the feed below the floor, or leaves it unseen, is in no change.
-		if (less || !complete || above.length < arrivals.length) told.push({ kind: "reset" });
+		if (!complete || above.length < arrivals.length) told.push({ kind: "reset" });
 		const effects = this.#append(told);
 		const last = postIds.at(-1);
 		const raised = !complete && last !== undefined && this.#raise(last);

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { Metrics } from "../metrics.ts";
 import { asId, type Id } from "../store/ids.ts";
 import type { Audit, Changes, Delivery, Entry, Marker, Reason, Span, View } from "./changes.ts";
 import { Idempotency, type Reservation } from "./idempotency.ts";
@@ -10,13 +11,18 @@ import { TimelineStorage } from "./storage.ts";
 import { Tickets } from "./tickets.ts";
 
 const DAY = 86_400_000;
+/** Entries that a timeline compares when it checks itself. */
+const AUDIT_SAMPLE = 200;
 
 /** What a timeline object is given beside its storage. */
 export interface TimelineServices {
 	source: TimelineSource;
 	posts: PostReader;
+	metrics: Metrics;
 	/** A timeline that is not read for so long is dropped until it is, in milliseconds. */
 	dormantAfter: number;
+	/** How often it checks itself, in milliseconds. */
+	auditEvery: number;
 }
 
 /**
@@ -27,21 +33,21 @@ export class TimelineObject extends DurableObject {
 	readonly #storage: TimelineStorage;
 	readonly #timeline: Projection;
 	readonly #idempotency: Idempotency;
-	readonly #dormantAfter: number;
+	readonly #services: TimelineServices;
 	readonly #tickets: Tickets;
 	readonly #sockets: Sockets;
 	/** When the owner last read, to the day: Unix milliseconds. */
 	#readAt: number;
 
-	constructor(ctx: DurableObjectState, env: unknown, { source, posts, dormantAfter }: TimelineServices) {
+	constructor(ctx: DurableObjectState, env: unknown, services: TimelineServices) {
 		super(ctx, env as Cloudflare.Env);
-		this.#dormantAfter = dormantAfter;
+		this.#services = services;
 		this.#storage = new TimelineStorage(ctx.storage);
 		this.#idempotency = new Idempotency(ctx.storage.sql);
 		this.#tickets = new Tickets(ctx.storage.sql);
 		this.#timeline = new Projection({
+			...services,
 			storage: this.#storage,
-			source,
 			owner: () => this.#owner(),
 			connected: () => this.#sockets.connected,
 			changed: () => this.#afterChange(),
@@ -50,7 +56,7 @@ export class TimelineObject extends DurableObject {
 			log: async () => (await this.#timeline.warm()).log,
 			owner: () => this.#owner(),
 			reasonOf: (author) => this.#reasonOf(author, this.#timeline.relations, Date.now()),
-			posts,
+			posts: services.posts,
 			wakeAt: (time) => this.#wakeAt(time),
 		});
 		this.#readAt = Number(this.#storage.meta("read") ?? 0);
@@ -176,14 +182,15 @@ export class TimelineObject extends DurableObject {
 		const now = Date.now();
 		let next = this.#sockets.expire(now);
 		for (const other of this.#timeline.relations?.ended(now) ?? []) await this.#timeline.retie(other);
-		const dormantAt = this.#readAt + this.#dormantAfter;
+		const dormantAt = this.#readAt + this.#services.dormantAfter;
 		if (dormantAt <= now && !this.#sockets.connected) this.#timeline.fallAsleep();
 		// Also after a try that failed: the runtime calls again.
 		if (this.#timeline.cold) await this.#timeline.tellStore();
 		else {
+			const auditAt = await this.#checkItself(now);
 			// Looked at once a day at most: what matters is weeks.
 			const muteEnds = this.#timeline.relations?.nextEnd(now) ?? Number.POSITIVE_INFINITY;
-			next = Math.min(next, Math.max(dormantAt, now + DAY), muteEnds);
+			next = Math.min(next, Math.max(dormantAt, now + DAY), auditAt, muteEnds);
 		}
 		if (Number.isFinite(next)) await this.#wakeAt(next);
 	}
@@ -211,7 +218,20 @@ export class TimelineObject extends DurableObject {
 		if (now - this.#readAt < DAY) return;
 		this.#readAt = now;
 		this.#storage.setMeta("read", String(now));
-		await this.#wakeAt(now + this.#dormantAfter);
+		const { dormantAfter, auditEvery } = this.#services;
+		await this.#wakeAt(now + Math.min(dormantAfter, auditEvery));
+	}
+
+	/** Compares a part of the timeline with the store when it is time. @returns when it is time again. */
+	async #checkItself(now: number): Promise<number> {
+		const { metrics, auditEvery } = this.#services;
+		const due = Number(this.#storage.meta("audited") ?? 0) + auditEvery;
+		if (due > now) return due;
+		const { checked, missing, stale, relations } = await this.#timeline.audit(true, AUDIT_SAMPLE);
+		metrics.add("feed_audit_checked", checked);
+		metrics.add("feed_audit_drift", missing + stale + relations);
+		this.#storage.setMeta("audited", String(now));
+		return now + auditEvery;
 	}
 
 	async #wakeAt(time: number): Promise<void> {

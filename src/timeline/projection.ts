@@ -1,3 +1,4 @@
+import type { Metrics } from "../metrics.ts";
 import { firstIdAt, type Id } from "../store/ids.ts";
 import { Build, type Materials } from "./build.ts";
 import type { Audit, Delivery } from "./changes.ts";
@@ -35,6 +36,7 @@ export interface Look extends Warm {
 export interface ProjectionServices {
 	storage: TimelineStorage;
 	source: TimelineSource;
+	metrics: Metrics;
 	owner: () => Id;
 	/** Whether the owner is connected: then she is told of everything, and the timeline does not stay cold. */
 	connected: () => boolean;
@@ -83,7 +85,9 @@ export class Projection {
 
 	/** What can be shown now: the timeline, or, when it is being built for too long, what has been found so far. */
 	async look(): Promise<Look> {
-		if (!this.#log) await within(PATIENCE, this.#startBuild().finished);
+		if (!this.#log && !(await within(PATIENCE, this.#startBuild().finished))) {
+			this.#services.metrics.add("feed_build_partial", 1);
+		}
 		if (this.#log) {
 			const warm = await this.warm();
 			return { ...warm, seq: warm.log.seq, building: false };
@@ -175,22 +179,24 @@ export class Projection {
 		);
 	}
 
-	/** Compares the timeline with the store, and mends what differs when `repair`. */
-	async audit(repair: boolean): Promise<Audit> {
+	/** Compares the timeline with the store, or `sample` entries from anywhere in it, and mends what differs when `repair`. */
+	async audit(repair: boolean, sample?: number): Promise<Audit> {
 		const { source, owner } = this.#services;
 		const nothing: Audit = { cold: true, checked: 0, missing: 0, stale: 0, relations: 0 };
 		if (!this.#log) return nothing;
 		const { log, relations } = await this.warm();
 		const unclear = await this.#differing(relations);
-		const before = log.page({ limit: AUDITED });
+		const limit = sample ?? AUDITED;
+		const top = sample === undefined ? undefined : this.#anywhere(log, sample);
+		const before = log.page({ before: top, limit });
 		const authors = authorsOf(owner(), relations.packed(Number.POSITIVE_INFINITY));
-		const stored = await source.older(authors, undefined, AUDITED);
+		const stored = await source.older(authors, top, limit);
 		// What only lagged behind agrees by now.
 		const still = unclear.length === 0 ? [] : await this.#differing(relations);
 		if (this.#log !== log) return nothing;
 		const differing = still.filter((id) => unclear.includes(id));
 		const until = firstIdAt(Date.now() - ON_ITS_WAY);
-		const { missing, stale } = log.compare(before, stored, stored.length < AUDITED, until);
+		const { missing, stale } = log.compare(before, stored, stored.length < limit, until);
 		if (repair) {
 			if (missing.length + stale.length > 0) {
 				this.write((current) => this.#applyTo(current, this.#relations, [...stale, ...missing]));
@@ -204,6 +210,12 @@ export class Projection {
 			stale: stale.length,
 			relations: differing.length,
 		};
+	}
+
+	/** Where `sample` entries can be read from; at the top, as often as anywhere else. */
+	#anywhere(log: TimelineLog, sample: number): Id | undefined {
+		const { entries } = log.page({ limit: Number.POSITIVE_INFINITY });
+		return entries[Math.floor(Math.random() * (entries.length - sample + 1)) - 1]?.postId;
 	}
 
 	#load(): void {
@@ -250,8 +262,8 @@ export class Projection {
 					const { ids: postIds, complete } = newest;
 					storage.store(log.backfill({ authorId: other, reason: tie, postIds, complete }, Date.now()));
 				}
-				// No change names what a mute hides or shows again: clients read anew.
-				if (tie && "mutes" in changed) storage.store(log.reset());
+				// No change names what a mute or a weaker tie hides, or shows again: clients read anew.
+				if (tie && (known.tie || "mutes" in changed)) storage.store(log.reset());
 			});
 			return;
 		}
@@ -287,13 +299,17 @@ export class Projection {
 		if (this.#build) return this.#build;
 		const { turn } = this;
 		const awake = turn + (turn % 2);
+		const startedAt = Date.now();
 		const build = new Build(this.#services.source, this.#services.owner(), awake, (materials) =>
 			this.#fill(materials, awake, build.deliveries),
 		);
 		this.#build = build;
-		build.finished.catch(() => {
-			if (this.#build === build) this.#build = undefined;
-		});
+		build.finished.then(
+			() => this.#services.metrics.add("feed_build_seconds", (Date.now() - startedAt) / 1000),
+			() => {
+				if (this.#build === build) this.#build = undefined;
+			},
+		);
 		return build;
 	}
 

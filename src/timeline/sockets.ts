@@ -25,10 +25,22 @@ export const CLOSE_CODES = {
 	token_expired: 4401,
 	/** The client sent a frame that is no `ping`. */
 	unexpected_frame: 4400,
+	/** The client did not `ping` after so much was sent: connect again, from the last change that came. */
+	too_slow: 4408,
 } as const;
 
 /** Devices of one account that are connected at once. */
 export const SOCKET_LIMIT = 32;
+
+/**
+ * Characters that are sent to a client before it must have pinged. Workers do not tell what waits in a socket,
+ * but a client that waits for the pong before it pings again can only have read what came before; with a batch
+ * more, this bounds what one device can keep in the object's memory.
+ */
+export const UNHEARD_LIMIT = 1_000_000;
+/** How long a client may then take to ping, in milliseconds, and how often that is looked at. */
+const HEAR_WITHIN = 10_000;
+const LISTEN_EVERY = 50;
 
 /** Kept with a socket while the object sleeps. */
 interface Attachment {
@@ -37,6 +49,9 @@ interface Attachment {
 	hydrate: boolean;
 	/** Unix milliseconds. */
 	expiresAt: number;
+	/** Characters sent since the ping that was answered at `heardAt` (Unix milliseconds). */
+	unheard: number;
+	heardAt: number;
 }
 
 const BATCH = 100;
@@ -85,8 +100,9 @@ export class Sockets {
 		if (this.#ctx.getWebSockets().length >= SOCKET_LIMIT) return undefined;
 		const { 0: client, 1: server } = new WebSocketPair();
 		this.#ctx.acceptWebSocket(server);
-		server.serializeAttachment({ seq: since ?? log.seq, hydrate, expiresAt } satisfies Attachment);
-		send(server, { type: "hello", seq: log.seq });
+		const place: Attachment = { seq: since ?? log.seq, hydrate, expiresAt, unheard: 0, heardAt: 0 };
+		send(server, place, { type: "hello", seq: log.seq });
+		server.serializeAttachment(place);
 		await this.#wakeAt(expiresAt);
 		void this.#forward(server);
 		return client;
@@ -135,10 +151,11 @@ export class Sockets {
 	async #pump(socket: WebSocket): Promise<void> {
 		const place = attachmentOf(socket);
 		for (let more = true; more; ) {
+			if (!(await this.#heard(socket, place))) return socket.close(CLOSE_CODES.too_slow, "too_slow");
 			const found = (await this.#log()).changes(place.seq, BATCH);
 			if (socket.readyState !== WebSocket.OPEN) return;
 			if (found.state !== "told") {
-				send(socket, { type: "outdated", seq: found.seq });
+				send(socket, place, { type: "outdated", seq: found.seq });
 				place.seq = found.seq;
 				more = false;
 			} else {
@@ -150,7 +167,8 @@ export class Sockets {
 					const post = posts?.get(postId);
 					// To the owner, a post that she may not see any more is gone.
 					const gone = posts !== undefined && post === undefined && (kind === "add" || kind === "edit");
-					send(socket, { type: "change", seq, kind: gone ? "remove" : kind, postId, ...(post ? { post } : {}) });
+					const change = { seq, kind: gone ? "remove" : kind, postId, ...(post ? { post } : {}) } as const;
+					send(socket, place, { type: "change", ...change });
 				}
 				place.seq = found.more ? (found.changes.at(-1)?.seq ?? place.seq) : found.seq;
 				more = found.more;
@@ -158,10 +176,25 @@ export class Sockets {
 			socket.serializeAttachment(place);
 		}
 	}
+
+	/** Waits for a client that has much to read. @returns false when it takes too long. */
+	async #heard(socket: WebSocket, place: Attachment): Promise<boolean> {
+		for (let waited = 0; place.unheard > UNHEARD_LIMIT; waited += LISTEN_EVERY) {
+			const heardAt = this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? 0;
+			if (heardAt > place.heardAt) {
+				place.heardAt = heardAt;
+				place.unheard = 0;
+			} else if (waited >= HEAR_WITHIN) return false;
+			else await new Promise((resolve) => setTimeout(resolve, LISTEN_EVERY));
+		}
+		return true;
+	}
 }
 
-function send(socket: WebSocket, frame: Frame): void {
-	socket.send(JSON.stringify(frame));
+function send(socket: WebSocket, place: Attachment, frame: Frame): void {
+	const text = JSON.stringify(frame);
+	place.unheard += text.length;
+	socket.send(text);
 }
 
 function attachmentOf(socket: WebSocket): Attachment {
