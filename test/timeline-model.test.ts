@@ -163,7 +163,7 @@ type Command = typeof command extends fc.Arbitrary<infer C> ? C : never;
 /** What the device does after a command: nothing, or a sync while posts are on their way, or one after they came. */
 const step = fc.record({
 	command,
-	then: fc.oneof(
+	device: fc.oneof(
 		{ weight: 4, arbitrary: kind("nothing") },
 		{ weight: 2, arbitrary: kind("sync") },
 		{ weight: 3, arbitrary: kind("check") },
@@ -357,10 +357,10 @@ it(
 				const world = new World(await signUpMany(4));
 				for (const command of START) await world.play(command);
 				await world.device.read(9);
-				for (const { command, then, limit } of steps) {
+				for (const { command, device, limit } of steps) {
 					await world.play(command);
-					if (then === "sync") await world.sync(limit);
-					if (then === "check") await world.check(limit);
+					if (device === "sync") await world.sync(limit);
+					if (device === "check") await world.check(limit);
 				}
 				await world.check(4);
 			}),
