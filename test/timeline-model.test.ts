@@ -10,7 +10,7 @@ import { env } from "./env.ts";
 import { settled } from "./settled.ts";
 
 /** `npm run histories` plays fifty. */
-const RUNS = Math.ceil((env.HISTORIES ?? 1600) / 200);
+const RUNS = Math.ceil((env.HISTORIES ?? 2000) / 200);
 const OTHERS = [1, 2, 3] as const;
 
 interface Story {
@@ -152,9 +152,9 @@ const command = fc.oneof(
 	{ weight: 2, arbitrary: fc.record({ do: kind("delete"), post: place }) },
 	{ weight: 3, arbitrary: fc.record({ do: kind("befriend"), who, first: fc.boolean() }) },
 	{ weight: 3, arbitrary: fc.record({ do: kind("follow"), who }) },
-	{ weight: 2, arbitrary: fc.record({ do: fc.constantFrom("unfriend", "unfollow"), who, theirs: fc.boolean() }) },
-	{ weight: 1, arbitrary: fc.record({ do: fc.constantFrom("block", "unblock"), who, theirs: fc.boolean() }) },
-	{ weight: 1, arbitrary: fc.record({ do: fc.constantFrom("mute", "unmute"), who }) },
+	{ weight: 5, arbitrary: fc.record({ do: fc.constantFrom("unfriend", "unfollow"), who, theirs: fc.boolean() }) },
+	{ weight: 2, arbitrary: fc.record({ do: fc.constantFrom("block", "unblock"), who, theirs: fc.boolean() }) },
+	{ weight: 5, arbitrary: fc.record({ do: fc.constantFrom("mute", "mute", "unmute"), who }) },
 	{ weight: 2, arbitrary: fc.record({ do: kind("mark"), post: place, force: fc.boolean() }) },
 	{ weight: 2, arbitrary: fc.record({ do: fc.constantFrom("evict", "restart", "drop") }) },
 );
