@@ -3,9 +3,11 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ROOT } from "../scripts/client.ts";
 import { delivery } from "./delivery.ts";
+import { memory } from "./memory.ts";
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<void>>> = {
 	delivery,
+	memory,
 	/** Measured inside workerd, where the object's storage can be watched. */
 	timeline: async () => {
 		const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");

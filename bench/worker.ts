@@ -11,6 +11,7 @@ import { ROOT } from "../scripts/client.ts";
 export interface BenchWorker {
 	url: string;
 	operatorSecret: string;
+	miniflare: Miniflare;
 	/** Stops it and erases its state. */
 	close: () => Promise<void>;
 }
@@ -54,6 +55,7 @@ export async function startWorker(): Promise<BenchWorker> {
 	return {
 		url,
 		operatorSecret,
+		miniflare,
 		close: async () => {
 			await miniflare.dispose();
 			rmSync(state, { recursive: true, force: true });
