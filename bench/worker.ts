@@ -18,32 +18,72 @@ export interface BenchWorker {
 
 export async function startWorker(): Promise<BenchWorker> {
 	const state = mkdtempSync(join(tmpdir(), "edgefeed-bench-"));
-	const outdir = join(state, "worker");
+	const worker = buildWorker(join(state, "worker"));
+	const secrets = makeSecrets();
+	const miniflare = openWorker({ worker, data: join(state, "data"), variables: secrets });
+	const url = String(await miniflare.ready).replace(/\/$/, "");
+	await migrate(miniflare);
+	return {
+		url,
+		operatorSecret: secrets.OPERATOR_SECRET,
+		miniflare,
+		close: async () => {
+			await miniflare.dispose();
+			rmSync(state, { recursive: true, force: true });
+		},
+	};
+}
+
+/** Builds the Worker into a directory, by default from what `wrangler.toml` calls its entry. @returns the path of the module. */
+export function buildWorker(outdir: string, entry?: string): string {
 	const wrangler = join(ROOT, "node_modules/wrangler/bin/wrangler.js");
-	execFileSync(process.execPath, [wrangler, "deploy", "--dry-run", "--outdir", outdir], {
+	execFileSync(process.execPath, [wrangler, "deploy", ...(entry ? [entry] : []), "--dry-run", "--outdir", outdir], {
 		cwd: ROOT,
 		stdio: "pipe",
 		env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
 	});
-	const operatorSecret = randomBytes(32).toString("hex");
+	const [module] = readdirSync(outdir).filter((file) => file.endsWith(".js"));
+	if (!module) throw new Error("wrangler built no module");
+	return join(outdir, module);
+}
+
+export function makeSecrets() {
+	const secret = () => randomBytes(32).toString("hex");
+	return { AUTH_SECRET: secret(), OPERATOR_SECRET: secret(), AUTH_RATE_LIMIT: "off" };
+}
+
+export interface WorkerOptions {
+	/** The path of the built module. */
+	worker: string;
+	/** Where the databases and objects are kept. */
+	data: string;
+	/** Beside the ones of `wrangler.toml`, and instead of them. */
+	variables: Record<string, string>;
+	/** By default any free one. */
+	port?: number;
+}
+
+/** A Worker with its bindings as `wrangler.toml` has them, on loopback. */
+export function openWorker({ worker, data, variables, port }: WorkerOptions): Miniflare {
 	const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
-	// The API reference is no part of any benchmark.
+	// The API reference is no part of what is measured.
 	const { assets: _, serviceBindings: __, bindings, ...options } = workerOptions;
-	const miniflare = new Miniflare({
+	return new Miniflare({
 		...convertV4MiniflareOptions({
 			...options,
-			bindings: {
-				...(bindings as Record<string, string>),
-				AUTH_SECRET: randomBytes(32).toString("hex"),
-				OPERATOR_SECRET: operatorSecret,
-				AUTH_RATE_LIMIT: "off",
-			},
-			modules: [{ type: "ESModule", path: join(outdir, "index.js") }],
-			modulesRoot: outdir,
+			bindings: { ...(bindings as Record<string, string>), ...variables },
+			modules: [{ type: "ESModule", path: worker }],
+			modulesRoot: join(worker, ".."),
+			// The local runtime fires no crons: GET /cdn-cgi/local/scheduled does.
+			unsafeTriggerHandlers: true,
+			...(port === undefined ? {} : { host: "127.0.0.1", port }),
 		}),
-		resourcePersistencePath: join(state, "data"),
+		resourcePersistencePath: data,
 	});
-	const url = String(await miniflare.ready).replace(/\/$/, "");
+}
+
+/** Makes the tables of new databases. */
+export async function migrate(miniflare: Miniflare): Promise<void> {
 	for (const [binding, directory] of [
 		["IDENTITY", "identity"],
 		["SHARD_0", "shard"],
@@ -52,15 +92,6 @@ export async function startWorker(): Promise<BenchWorker> {
 		const database = await miniflare.getD1Database(binding);
 		await database.batch(statements(directory).map((statement) => database.prepare(statement)));
 	}
-	return {
-		url,
-		operatorSecret,
-		miniflare,
-		close: async () => {
-			await miniflare.dispose();
-			rmSync(state, { recursive: true, force: true });
-		},
-	};
 }
 
 function statements(directory: string): string[] {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { FRIEND_LIMIT, STRANGERS } from "../src/graph/rules.ts";
 import type { PostView } from "../src/posts/post.ts";
 import { servicesOf } from "../src/services.ts";
@@ -124,13 +124,40 @@ it("a place that is held for a pair is neither given away nor counted twice", as
 	});
 	expect(await relations.hold(pair, job(1))).toBe(true);
 	expect(await relations.hold(pair, job(2))).toBe(false);
-	expect(await relations.isHeld(pair)).toBe(true);
+	expect(await relations.holder(pair)).toBe(job(1).id);
 	expect((await high.account()).friendCount).toBe(1);
 	// The one who came second must not give back what the first one holds.
 	await relations.mirror(pair, STRANGERS, job(2).id);
 	expect((await high.account()).friendCount).toBe(1);
 	await relations.mirror(pair, STRANGERS, job(1).id);
 	expect((await high.account()).friendCount).toBe(0);
+});
+
+it("a request that died with the place it held does not keep the two from becoming friends", async () => {
+	const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
+	await ann.ok("POST", "/v1/friend-requests", { accountId: ben.id });
+	const [low, high] = [ann.id as Id, ben.id as Id].sort() as [Id, Id];
+	const id = encodeId({ time: Date.now() - 20_000, shard: logicalShardOf(high), tail: 1 });
+	const task = { kind: "settle" as const, low, high, timelines: [], hold: id };
+	expect(await servicesOf(env).relations.hold({ low, high }, { id, task })).toBe(true);
+	expect((await ben.call("POST", `/v1/friend-requests/${ann.id}/accept`)).status).toBe(200);
+	expect([(await ann.account()).friendCount, (await ben.account()).friendCount]).toEqual([1, 1]);
+});
+
+it("an act that is repeated after it died half-way is settled on both sides", async () => {
+	const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
+	await Promise.all([ann.feed(), ben.feed()]);
+	await ann.ok("POST", "/v1/friend-requests", { accountId: ben.id });
+	await Promise.all([ann.post("from ann"), ben.post("from ben")]);
+	vi.spyOn(console, "error").mockImplementation(() => undefined);
+	vi.spyOn(servicesOf(env).graph, "settle").mockRejectedValueOnce(new Error("the isolate died"));
+	await ben.call("POST", `/v1/friend-requests/${ann.id}/accept`);
+	vi.restoreAllMocks();
+	expect((await ben.call("POST", `/v1/friend-requests/${ann.id}/accept`)).status).toBe(200);
+	for (const [one, other] of [[ann, ben] as const, [ben, ann] as const]) {
+		expect((await one.account(other.id)).relation).toMatchObject({ friend: true });
+		expect((await one.texts()).toSorted()).toEqual(["from ann", "from ben"]);
+	}
 });
 
 it("two identical requests with one idempotency key make one post, and both get it", async () => {

@@ -71,7 +71,8 @@ export function respondWithProblem(error: unknown, c: Context): Response {
 	if (problem.status >= 500) {
 		const { name, message, stack } =
 			error instanceof Error ? error : { name: "thrown", message: String(error), stack: undefined };
-		console.error(JSON.stringify({ level: "error", requestId, route: c.req.routePath, name, message, stack }));
+		const causes = causesOf(error).map(String);
+		console.error(JSON.stringify({ level: "error", requestId, route: c.req.routePath, name, message, causes, stack }));
 	}
 	const [status, title] = PROBLEMS[problem.code];
 	const document = {
@@ -99,14 +100,25 @@ function toProblem(error: unknown): Problem {
 }
 
 /** What D1 says of faults that pass (https://developers.cloudflare.com/d1/observability/debug-d1/). */
-const PASSING = /overloaded|network connection lost|reset|timeout|try again/i;
+const PASSING =
+	/overloaded|network connection lost|reset|timeout|try again|transient issue|client disconnected|code (was|has been) updated/i;
 
 /** True for what passes by itself: an object or a database that is overloaded, out of reach or was just reset. */
 function isOutage(error: unknown): boolean {
-	for (let cause = error; cause instanceof Error; cause = cause.cause) {
+	return [error, ...causesOf(error)].some((cause) => {
+		if (!(cause instanceof Error)) return false;
 		const { retryable, overloaded } = cause as { retryable?: boolean; overloaded?: boolean };
 		if (retryable === true || overloaded === true) return true;
-		if (/D1_|D1 DB|Durable Object/.test(cause.message) && PASSING.test(cause.message)) return true;
+		return /D1_|D1 DB|Durable Object/.test(cause.message) && PASSING.test(cause.message);
+	});
+}
+
+/** What an error came from, the nearest first. */
+function causesOf(error: unknown): unknown[] {
+	const causes: unknown[] = [];
+	for (let { cause } = (error ?? {}) as { cause?: unknown }; cause !== undefined; cause = (cause as Error).cause) {
+		causes.push(cause);
+		if (!(cause instanceof Error)) break;
 	}
-	return false;
+	return causes;
 }

@@ -1,8 +1,8 @@
 import type { RelationReader, RelationView } from "../accounts/account.ts";
 import { Problem } from "../gateway/problem.ts";
 import { reportFailure } from "../report.ts";
-import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
-import { done, type Job, type TaskOf, underFreshId } from "../store/outbox.ts";
+import { type Id, type IdMinter, logicalShardOf, timeOf } from "../store/ids.ts";
+import { done, type Job, loadJob, type TaskOf, underFreshId } from "../store/outbox.ts";
 import type { Shards } from "../store/shards.ts";
 import type { Timelines } from "../timeline/client.ts";
 import { type Act, flip, isMuted, LEVELS, type Level, levelOf, type Mute, STRANGERS, type Tie } from "./rules.ts";
@@ -15,6 +15,8 @@ export interface Sight {
 }
 
 const TRIES = 6;
+/** After so long, in milliseconds, a place is held by nobody any more: no request lives that long. */
+const HOLD_LIFETIME = 15_000;
 /** Milliseconds before another try, times its number. */
 const PAUSE = 15;
 
@@ -59,7 +61,7 @@ export class Graph implements RelationReader {
 			const from = side(await this.#services.relations.authority(pair));
 			const outcome = act(from, this.#services.now());
 			if ("refused" in outcome) throw new Problem(outcome.refused);
-			if (outcome.tie === from) return;
+			if (outcome.tie === from) return this.#agree(pair, from.version);
 			if (await this.#change(pair, side(from), side(outcome.tie))) return;
 			await new Promise((resolve) => setTimeout(resolve, PAUSE * attempt));
 		}
@@ -165,8 +167,10 @@ export class Graph implements RelationReader {
 		if (!held) {
 			await this.#cross(holding);
 			// Another request for the same pair is on its way, or was a moment ago, or there is no room.
-			if ((await relations.isHeld(pair)) || !(await relations.isFull(pair.high))) return false;
-			throw new Problem("friend_limit_reached");
+			const holder = await relations.holder(pair);
+			if (holder === undefined && (await relations.isFull(pair.high))) throw new Problem("friend_limit_reached");
+			if (holder) await this.#release(holder);
+			return false;
 		}
 		const [decided, job] = await decide(holding.id);
 		// Each of the two jobs, on its own shard, promises that the place is given back or filled.
@@ -175,6 +179,21 @@ export class Graph implements RelationReader {
 			throw new Problem("friend_limit_reached");
 		}
 		return decided;
+	}
+
+	/** An act that changes nothing may be the repeat of one that died before it was settled. */
+	async #agree(pair: Pair, version: number): Promise<void> {
+		const { relations, timelines } = this.#services;
+		if ((await relations.mirrored(pair)) >= version) return;
+		await relations.mirror(pair, await relations.authority(pair));
+		await Promise.all([timelines.of(pair.low).retie(pair.high), timelines.of(pair.high).retie(pair.low)]);
+	}
+
+	/** Settles for a request that died with the place it held; the sweeper would, in a minute or more. */
+	async #release(holder: Id): Promise<void> {
+		if (this.#services.now() - timeOf(holder) < HOLD_LIFETIME) return;
+		const job = await loadJob(this.#services.shards, holder);
+		if (job?.task.kind === "settle") await this.#settleNow({ ...job, task: job.task });
 	}
 
 	/** Makes a write that promises a settling, under a job's id that is free. */

@@ -214,18 +214,28 @@ export class RelationStore {
 		return row?.room !== 1;
 	}
 
-	/** Whether a place among the higher id's friends is held or taken for this pair already. */
-	async isHeld({ low, high }: Pair): Promise<boolean> {
+	/**
+	 * The job that holds a place among the higher id's friends for this pair, or null when they are friends there.
+	 *
+	 * @returns undefined when neither is so.
+	 */
+	async holder({ low, high }: Pair): Promise<Id | null | undefined> {
 		const [row] = await this.#shards
 			.of(high)
-			.select({ taken: sql<number>`coalesce(friend_at, friend_hold) IS NOT NULL` })
+			.select({ friendAt: relations.friendAt, hold: relations.friendHold })
 			.from(relations)
 			.where(and(eq(relations.owner, high), eq(relations.other, low)));
-		return row?.taken === 1;
+		if (!row) return undefined;
+		return row.friendAt === null ? ((row.hold as Id | null) ?? undefined) : null;
+	}
+
+	/** The version that the higher id's side has. */
+	async mirrored({ low, high }: Pair): Promise<number> {
+		return (await this.ties(high, [low])).get(low)?.version ?? 0;
 	}
 
 	/** Brings the higher id's side up to the authority's tie, and gives the place back that `hold` held. */
-	async mirror({ low, high }: Pair, tie: Tie, hold: Id): Promise<void> {
+	async mirror({ low, high }: Pair, tie: Tie, hold?: Id): Promise<void> {
 		await this.#upsert(high, low, flip(tie), sql`true`, hold);
 	}
 
