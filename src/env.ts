@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ChannelObject } from "./fanout/channel.ts";
 import { regionSchema, shardMapSchema } from "./store/shard-map.ts";
 import type { TimelineObject } from "./timeline/object.ts";
 
@@ -6,6 +7,7 @@ import type { TimelineObject } from "./timeline/object.ts";
 export interface Env {
 	readonly IDENTITY: D1Database;
 	readonly TIMELINE: DurableObjectNamespace<TimelineObject>;
+	readonly CHANNEL: DurableObjectNamespace<ChannelObject>;
 	readonly FANOUT: Queue;
 	readonly DELIVER: Queue;
 	readonly ASSETS: Fetcher;
@@ -27,6 +29,8 @@ const settingsSchema = z.object({
 	DEFAULT_REGION: regionSchema,
 	/** A timeline that is not read for so many days is dropped, and built again when it is. */
 	DORMANT_AFTER_DAYS: z.number().positive().default(30),
+	/** Posts of authors with more followers are not pushed to these, but pulled by them. */
+	PUSH_LIMIT: z.int().min(1).default(20_000),
 	/** How often a timeline checks itself against the store; 0 is never. */
 	AUDIT_EVERY_HOURS: z.number().min(0).default(168),
 	AUTH_RATE_LIMIT: z.enum(["on", "off"]),

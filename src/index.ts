@@ -1,5 +1,6 @@
 import { createApp } from "./app.ts";
 import type { Env } from "./env.ts";
+import { ChannelObject } from "./fanout/channel.ts";
 import { consume } from "./fanout/consume.ts";
 import { sweep } from "./fanout/sweep.ts";
 import { perEnvironment, servicesOf } from "./services.ts";
@@ -19,5 +20,12 @@ export default {
 export class Timeline extends TimelineObject {
 	constructor(ctx: DurableObjectState, env: Env) {
 		super(ctx, env, servicesOf(env).timeline);
+	}
+}
+
+/** A channel with the timelines that it tells. */
+export class Channel extends ChannelObject {
+	constructor(ctx: DurableObjectState, env: Env) {
+		super(ctx, env, servicesOf(env).timelines);
 	}
 }

@@ -2,7 +2,9 @@ import { createRemoteJWKSet, customFetch } from "jose";
 import { Identity } from "./accounts/identity.ts";
 import { AccountStore } from "./accounts/store.ts";
 import { type Env, parseSettings, type Settings } from "./env.ts";
+import { AuthorChannels } from "./fanout/channel.ts";
 import type { FanoutServices } from "./fanout/consume.ts";
+import { HeavyAuthors } from "./fanout/heavy.ts";
 import type { ChunkMessage } from "./fanout/messages.ts";
 import { ProgressStore } from "./fanout/progress.ts";
 import { FeedPosts } from "./feed/posts.ts";
@@ -53,7 +55,7 @@ function build(env: Env) {
 	const relations = new RelationStore(shards, now);
 	const postStore = new PostStore(shards, now);
 	const progress = new ProgressStore(shards, now);
-	const source = new StoreSource({ relations, posts: postStore, shards, now });
+	const source = new StoreSource({ accounts, relations, posts: postStore, shards, now });
 
 	const identity = new Identity({
 		database: env.IDENTITY,
@@ -68,15 +70,18 @@ function build(env: Env) {
 		random,
 		ensureProfile: (profile) => accounts.ensure(profile),
 	});
-	const graph = new Graph({ relations, shards, timelines, minter, now });
+	const graph = new Graph({ relations, shards, timelines, doorbell, minter, now });
 	const posts = new Posts({ accounts, graph, posts: postStore, timelines, doorbell, minter });
 
+	const channels = new AuthorChannels(env.CHANNEL);
 	const deliverQueue = env.DELIVER as Queue<ChunkMessage>;
 	const fanout: FanoutServices = {
 		shards,
 		relations,
 		posts: postStore,
 		progress,
+		heavy: new HeavyAuthors(shards, minter, settings.PUSH_LIMIT, now),
+		channels,
 		timelines,
 		graph,
 		doorbell,
@@ -100,7 +105,8 @@ function build(env: Env) {
 		source,
 		timeline: {
 			source,
-			posts: new FeedPosts({ graph, posts, postStore }),
+			posts: new FeedPosts({ posts, postStore }),
+			channels,
 			metrics,
 			dormantAfter: settings.DORMANT_AFTER_DAYS * 86_400_000,
 			auditEvery: settings.AUDIT_EVERY_HOURS * 3_600_000 || Number.POSITIVE_INFINITY,

@@ -1,13 +1,13 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { logicalShardOf } from "../src/store/ids.ts";
 import { eventually, type Person, signUp } from "./api.ts";
 import { env } from "./env.ts";
+import { databaseOf, obstruct } from "./obstruct.ts";
+import { settled } from "./settled.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
 const stub = (who: Person) => env.TIMELINE.getByName(who.id);
-const databaseOf = (who: Person) => (logicalShardOf(who.id as never) < 320 ? env.SHARD_0 : env.SHARD_1);
 
 /** Someone whose posts are on another database than `other`'s. */
 async function signUpApartFrom(other: Person, name: string): Promise<Person> {
@@ -38,26 +38,6 @@ const turnOf = async (author: Person, reader: Person) =>
 
 const via = async (who: Person, postId: string) =>
 	(await who.ok<{ via: string | null }>("GET", `/v1/feed/entries/${postId}`)).via;
-
-/** Holds back whatever the author's database is asked for a page of many authors, or fails it. */
-function obstruct(database: D1Database, how: () => Promise<void>): void {
-	const prepare = database.prepare.bind(database);
-	const late = (statement: D1PreparedStatement): D1PreparedStatement =>
-		new Proxy(statement, {
-			get(target, name) {
-				const value = Reflect.get(target, name);
-				if (name === "bind") return (...values: unknown[]) => late(target.bind(...values));
-				if (typeof value !== "function") return value;
-				return async (...given: unknown[]) => {
-					await how();
-					return value.apply(target, given);
-				};
-			},
-		});
-	vi.spyOn(database, "prepare").mockImplementation((query) =>
-		query.includes("AS author") ? late(prepare(query)) : prepare(query),
-	);
-}
 
 describe("an account that nobody uses any more", () => {
 	it("is not pushed to, and finds everything when it comes back", async () => {
@@ -103,14 +83,16 @@ describe("a build", () => {
 		await ann.befriend(cho);
 		await ann.post("mine");
 		await cho.post("hers");
+		await settled();
 		const { promise: gate, resolve: go } = Promise.withResolvers<void>();
-		obstruct(databaseOf(cho), () => gate);
+		obstruct(databaseOf(cho), "AS author", { before: () => gate });
 
 		const partial = await ann.feed();
 		expect(partial).toMatchObject({ items: [{ text: "mine" }], building: true, seq: 0 });
 		expect(await ann.ok("GET", "/v1/feed/changes?since=0")).toMatchObject({ changes: [], seq: 0 });
 		// What happens meanwhile is seen, and counted when the build is finished.
 		const later = await ann.post("later");
+		expect((await ann.feed()).items.map(({ text }) => text)).toEqual(["later", "mine"]);
 		// A tie that ends while the build goes on must not come back with it.
 		await ann.ok("DELETE", `/v1/friends/${ben.id}`);
 		go();
@@ -131,9 +113,10 @@ describe("a build", () => {
 		await ann.befriend(ben);
 		await ben.post("hello");
 		let failures = 2;
-		obstruct(databaseOf(ben), async () => {
+		const fail = async () => {
 			if (failures-- > 0) throw new Error("D1_ERROR: Network connection lost.");
-		});
+		};
+		obstruct(databaseOf(ben), "AS author", { before: fail });
 		await eventually(async () =>
 			expect(await ann.feed()).toMatchObject({ building: false, items: [{ text: "hello" }] }),
 		);

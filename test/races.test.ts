@@ -6,6 +6,11 @@ import { encodeId, type Id, logicalShardOf, timeOf } from "../src/store/ids.ts";
 import type { Job } from "../src/store/outbox.ts";
 import { call, type Person, signUp, signUpMany } from "./api.ts";
 import { env } from "./env.ts";
+import { databaseOf, obstruct } from "./obstruct.ts";
+import { settled } from "./settled.ts";
+
+/** What only the query of an author's newest posts says. */
+const NEWEST = 'select "id" from "posts"';
 
 const together = <T>(count: number, run: (i: number) => Promise<T>) =>
 	Promise.all(Array.from({ length: count }, (_, i) => run(i)));
@@ -158,6 +163,44 @@ it("an act that is repeated after it died half-way is settled on both sides", as
 		expect((await one.account(other.id)).relation).toMatchObject({ friend: true });
 		expect((await one.texts()).toSorted()).toEqual(["from ann", "from ben"]);
 	}
+});
+
+it("a post that is delivered while a new tie is looked at is not missed", async () => {
+	const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
+	await Promise.all([ann.feed(), ben.feed()]);
+	await ann.ok("POST", "/v1/friend-requests", { accountId: ben.id });
+	let posted = false;
+	const after = async () => {
+		if (posted) return;
+		posted = true;
+		const { id } = await ann.post("just now");
+		const add = { kind: "add", postId: id, authorId: ann.id as Id, reason: "friend", via: "push" } as const;
+		await servicesOf(env)
+			.timelines.of(ben.id as Id)
+			.apply([add]);
+	};
+	obstruct(databaseOf(ann), NEWEST, { after });
+	await ben.ok("POST", `/v1/friend-requests/${ann.id}/accept`);
+	vi.restoreAllMocks();
+	expect(posted).toBe(true);
+	expect(await ben.texts()).toEqual(["just now"]);
+});
+
+it("a tie that ended and was made again before its end was settled misses nothing of what was posted in between", async () => {
+	const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
+	await ann.ok("PUT", `/v1/following/${ben.id}`);
+	await settled();
+	await ann.feed();
+	vi.spyOn(console, "error").mockImplementation(() => undefined);
+	const { graph, fanout } = servicesOf(env);
+	vi.spyOn(graph, "settle").mockRejectedValueOnce(new Error("the isolate died"));
+	vi.spyOn(fanout.doorbell, "ring").mockResolvedValueOnce();
+	await ann.ok("DELETE", `/v1/following/${ben.id}`);
+	await ben.post("between", { audience: "public" });
+	await ann.ok("PUT", `/v1/following/${ben.id}`);
+	vi.restoreAllMocks();
+	await settled();
+	expect(await ann.texts()).toEqual(["between"]);
 });
 
 it("two identical requests with one idempotency key make one post, and both get it", async () => {

@@ -11,7 +11,9 @@ CREATE TABLE profiles (
   friend_count INTEGER NOT NULL DEFAULT 0,
   follower_count INTEGER NOT NULL DEFAULT 0,
   following_count INTEGER NOT NULL DEFAULT 0,
-  post_count INTEGER NOT NULL DEFAULT 0
+  post_count INTEGER NOT NULL DEFAULT 0,
+  heavy INTEGER NOT NULL DEFAULT 0,
+  herald TEXT
 ) WITHOUT ROWID;
 
 CREATE TABLE relations (

@@ -1,4 +1,4 @@
-import { eq, inArray, sql } from "drizzle-orm";
+import { and, eq, inArray, sql } from "drizzle-orm";
 import { Problem } from "../gateway/problem.ts";
 import type { Id } from "../store/ids.ts";
 import { inList } from "../store/json-list.ts";
@@ -56,6 +56,17 @@ export class AccountStore {
 				.where(inArray(profiles.id, inList(group))),
 		);
 		return new Map(rows.map((row) => [row.id, row]));
+	}
+
+	/** Those of `ids` whose posts are pulled by their followers. */
+	async heavyAmong(ids: Iterable<Id>): Promise<Set<Id>> {
+		const rows = await this.#shards.gather(ids, async (database, group) =>
+			database
+				.select({ id: profiles.id })
+				.from(profiles)
+				.where(and(inArray(profiles.id, inList(group)), eq(profiles.heavy, 1))),
+		);
+		return new Set(rows.map((row) => row.id));
 	}
 
 	/** Ids of accounts on one physical shard, in order, after `after` (exclusive). */

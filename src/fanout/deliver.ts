@@ -24,9 +24,14 @@ export async function deliver(
 	if (!found) return 0;
 	const { task } = found.job;
 	if (task.kind === "settle") throw new Error("a settling has no chunks");
-	const change = changeOf(task, found.chunk.reason);
-	const { recipients } = found.chunk;
-	const results = await Promise.allSettled(recipients.map((recipient) => timelines.of(recipient).apply([change])));
+	const { recipients, reason } = found.chunk;
+	const results = await Promise.allSettled(
+		recipients.map((recipient) =>
+			task.kind === "herald"
+				? timelines.of(recipient).retie(task.authorId)
+				: timelines.of(recipient).apply([changeOf(task, reason)]),
+		),
+	);
 	const missed = recipients.filter((_, i) => results[i]?.status === "rejected");
 	if (missed.length === 0) {
 		await progress.finishChunk(jobId, number);
@@ -38,7 +43,7 @@ export async function deliver(
 	return missed.length;
 }
 
-function changeOf(task: FanoutTask, reason: ChunkReason): Delivery {
+function changeOf(task: Exclude<FanoutTask, { kind: "herald" }>, reason: ChunkReason): Delivery {
 	const { postId, authorId } = task;
 	switch (task.kind) {
 		case "add":

@@ -4,6 +4,8 @@ import { maySee } from "../posts/audience.ts";
 import type { PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
 import { type Job, SEND_BATCH, type TaskOf } from "../store/outbox.ts";
+import type { AuthorChannels } from "./channel.ts";
+import type { HeavyAuthors } from "./heavy.ts";
 import type { ChunkMessage } from "./messages.ts";
 import {
 	type Chunk,
@@ -14,12 +16,14 @@ import {
 	readProgress,
 } from "./progress.ts";
 
-export type FanoutTask = TaskOf<"add" | "edit" | "remove">;
+export type FanoutTask = TaskOf<"add" | "edit" | "remove" | "herald">;
 
 export interface ExpandServices {
 	relations: RelationStore;
 	posts: PostStore;
 	progress: ProgressStore;
+	heavy: HeavyAuthors;
+	channels: AuthorChannels;
 	deliverQueue: Queue<ChunkMessage>;
 }
 
@@ -46,6 +50,14 @@ export async function expand(services: ExpandServices, start: Job<FanoutTask>): 
 			await progress.finishJob(job.id);
 			return true;
 		}
+		const { task } = job;
+		if (task.kind === "add" && (await isPulled(services, job.id, task, from))) {
+			// Nobody is left: friends have had their turn.
+			await services.channels.tell(task.authorId, task.postId);
+			if (!(await progress.advance(job, { phase: "done", chunks: from.chunks }, []))) return true;
+			await progress.finishJob(job.id);
+			return true;
+		}
 		const recipients = await readPage(services.relations, job.task, from);
 		const chunks = cut(recipients, from);
 		const next = nextProgress(job.task, from, recipients, chunks.length);
@@ -60,6 +72,12 @@ export async function expand(services: ExpandServices, start: Job<FanoutTask>): 
 	return false;
 }
 
+/** Only a new post is left for followers to pull: an edit or a deletion concerns what they have. */
+async function isPulled({ heavy }: ExpandServices, jobId: Id, task: TaskOf<"add">, from: Progress): Promise<boolean> {
+	const isNew = task.postId === jobId;
+	return isNew && from.phase === "followers" && from.after === undefined && heavy.arePulled(task.authorId);
+}
+
 const REASONS = { own: "own", friends: "friend", followers: "follow" } as const satisfies Record<
 	Exclude<Phase, "done">,
 	ChunkReason
@@ -71,7 +89,7 @@ async function readPage(
 	{ phase, after }: Progress,
 ): Promise<RelationKey[]> {
 	if (phase === "friends" || phase === "followers") return relations.audience(task.authorId, phase, after, PAGE_SIZE);
-	return [{ at: 0, other: task.authorId }];
+	return task.kind === "herald" ? [] : [{ at: 0, other: task.authorId }];
 }
 
 /** Chunks of a page, numbered on from the progress. */
@@ -96,6 +114,8 @@ export function nextProgress(
 	const chunks = from.chunks + made;
 	if (from.phase !== "own" && recipients.length === PAGE_SIZE)
 		return { phase: from.phase, after: recipients.at(-1), chunks };
+	// Friends are pushed to whatever she is.
+	if (task.kind === "herald") return { phase: from.phase === "own" ? "followers" : "done", chunks };
 	const reaches = (level: (typeof LEVELS)["friend" | "follow"]) => maySee(task.audience, level);
 	if (from.phase === "own" && reaches(LEVELS.friend)) return { phase: "friends", chunks };
 	if (from.phase === "friends" && reaches(LEVELS.follow)) return { phase: "followers", chunks };

@@ -39,9 +39,11 @@ export async function readFeed(services: FeedServices, viewer: Id, span: Span): 
 	const wide = span.limit + 1;
 	let from: Span = { ...span, limit: wide };
 	let first: Skeleton | undefined;
+	let building = false;
 	for (let round = 0; ; round++) {
 		const found = await skeleton(services, viewer, from);
 		first ??= found;
+		building ||= found.building;
 		const rows = filter(await hydrate(services, viewer, found.entries));
 		if (forward) kept.unshift(...rows);
 		else kept.push(...rows);
@@ -51,7 +53,7 @@ export async function readFeed(services: FeedServices, viewer: Id, span: Span): 
 			const shown = forward ? kept.slice(-span.limit) : kept.slice(0, span.limit);
 			const last = (forward ? shown[0] : shown.at(-1))?.id;
 			const reached = full ? last : found.end ? undefined : edge;
-			const { seq, building } = first;
+			const { seq } = first;
 			return { items: await services.posts.present(shown), seq, building, reached: reached ?? null };
 		}
 		from = forward ? { after: edge, limit: wide } : { before: edge, limit: wide };

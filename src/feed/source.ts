@@ -1,3 +1,4 @@
+import type { AccountStore } from "../accounts/store.ts";
 import { isMuted, LEVELS, type Level, levelOf, type Mute, type Tie as PairTie, STRANGERS } from "../graph/rules.ts";
 import type { RelationStore } from "../graph/store.ts";
 import { LEVEL_OF } from "../posts/audience.ts";
@@ -6,9 +7,11 @@ import type { Id } from "../store/ids.ts";
 import type { Shards } from "../store/shards.ts";
 import type { Arrival } from "../timeline/changes.ts";
 import type { Authors, Relation, Tie } from "../timeline/relations.ts";
-import type { TimelineSource } from "../timeline/source.ts";
+import { HEADS, type TimelineSource } from "../timeline/source.ts";
+import { Heads } from "./heads.ts";
 
 export interface SourceServices {
+	accounts: AccountStore;
 	relations: RelationStore;
 	posts: PostStore;
 	shards: Shards;
@@ -18,19 +21,30 @@ export interface SourceServices {
 /** Timelines from the store: the posts of the owner, her friends and those she follows. */
 export class StoreSource implements TimelineSource {
 	readonly #services: SourceServices;
+	readonly #heads: Heads;
 
 	constructor(services: SourceServices) {
 		this.#services = services;
+		this.#heads = new Heads((authors) => services.posts.heads(authors, LEVELS.follow, HEADS), services.now);
 	}
 
-	async relations(owner: Id): Promise<[Id, Relation][]> {
+	async ties(owner: Id): Promise<[Id, Relation][]> {
 		const rows = await this.#services.relations.sources(owner);
 		// Who is blocked is not among them: a block ends every tie.
 		return rows.map((row) => [row.other, this.#relation({ ...STRANGERS, ...row })]);
 	}
 
 	async relation(owner: Id, other: Id): Promise<Relation> {
-		return this.#relation(await this.#services.relations.truth(owner, other));
+		const [row, heavy] = await Promise.all([this.#services.relations.truth(owner, other), this.heavyAmong([other])]);
+		return { ...this.#relation(row), heavy: heavy.has(other) };
+	}
+
+	async heavyAmong(authors: readonly Id[]): Promise<ReadonlySet<Id>> {
+		return this.#services.accounts.heavyAmong(authors);
+	}
+
+	async heads(authors: readonly Id[]): Promise<ReadonlyMap<Id, readonly Id[]>> {
+		return this.#heads.of(authors);
 	}
 
 	async older(authors: Authors, before: Id | undefined, limit: number): Promise<Arrival[]> {
@@ -54,12 +68,14 @@ export class StoreSource implements TimelineSource {
 		await this.#services.relations.setTurn(owner, authors, turn);
 	}
 
-	#relation(row: Omit<PairTie, "version"> & Mute): Relation {
+	#relation(row: PairTie & Mute): Relation {
 		const level = levelOf(row);
 		const muted = isMuted(row, this.#services.now());
 		return {
 			tie: level === LEVELS.friend ? "friend" : level === LEVELS.follow ? "follow" : undefined,
 			mutedUntil: muted ? (row.mutingUntil ?? Number.POSITIVE_INFINITY) : 0,
+			version: row.version,
+			heavy: false,
 		};
 	}
 }

@@ -89,7 +89,7 @@ const getEntry = createRoute({
 				.object({
 					present: z.boolean(),
 					reason: z.enum(["own", "friend", "follow"]).nullable(),
-					via: z.enum(["push", "backfill", "build"]).nullable(),
+					via: z.enum(["push", "pull", "backfill", "build"]).nullable(),
 					deliveredAt: momentSchema.nullable().openapi({ description: "null when it is read from the store" }),
 					filteredBy: z.enum(FILTERS).nullable(),
 				})

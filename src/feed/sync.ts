@@ -37,7 +37,8 @@ export async function readChanges(
 	const found = await services.timelines.of(viewer).changes(since, limit);
 	if (found.state !== "told") throw new Problem(found.state === "future" ? "seq_in_future" : "seq_outdated");
 	const told = found.changes.flatMap(({ kind, postId }) => (kind === "add" || kind === "edit" ? [postId] : []));
-	const posts = await new FeedPosts(services).visible(viewer, told);
+	const timeline = services.timelines.of(viewer);
+	const posts = await new FeedPosts(services).visible(viewer, told, (authors) => timeline.reasons(authors));
 	const changes = found.changes.map(({ seq, kind, postId }): ChangeView => {
 		if (kind === "remove" || kind === "marker") return { seq, kind, postId };
 		const post = posts.get(postId);

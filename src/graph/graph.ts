@@ -2,7 +2,7 @@ import type { RelationReader, RelationView } from "../accounts/account.ts";
 import { Problem } from "../gateway/problem.ts";
 import { reportFailure } from "../report.ts";
 import { type Id, type IdMinter, logicalShardOf, timeOf } from "../store/ids.ts";
-import { done, type Job, loadJob, type TaskOf, underFreshId } from "../store/outbox.ts";
+import { type Doorbell, done, type Job, loadJob, type TaskOf, underFreshId } from "../store/outbox.ts";
 import type { Shards } from "../store/shards.ts";
 import type { Timelines } from "../timeline/client.ts";
 import { type Act, flip, isMuted, LEVELS, type Level, levelOf, type Mute, STRANGERS, type Tie } from "./rules.ts";
@@ -24,6 +24,7 @@ export interface GraphServices {
 	relations: RelationStore;
 	shards: Shards;
 	timelines: Timelines;
+	doorbell: Doorbell;
 	minter: IdMinter;
 	now: () => number;
 }
@@ -132,8 +133,13 @@ export class Graph implements RelationReader {
 		let tie = await relations.authority(pair);
 		for (let settled = -1; tie.version !== settled; tie = await relations.authority(pair)) {
 			settled = tie.version;
-			await relations.mirror(pair, tie, hold);
-			await Promise.all(timelines.map((owner) => this.#services.timelines.of(owner).retie(owner === low ? high : low)));
+			// The mirror first, as a timeline that is being built reads it. Whoever must not see any more what she saw is
+			// told all the same when it fails.
+			const [mirrored] = await Promise.allSettled([relations.mirror(pair, tie, hold)]);
+			const told = await Promise.allSettled(
+				timelines.map((owner) => this.#services.timelines.of(owner).retie(owner === low ? high : low)),
+			);
+			for (const step of [mirrored, ...told]) if (step.status === "rejected") throw step.reason;
 			// Read again: had the tie changed meanwhile, a settling of the newer one may have been overwritten.
 		}
 		await this.#cross(job);
@@ -221,7 +227,8 @@ export class Graph implements RelationReader {
 			await this.settle(job);
 			return true;
 		} catch (error) {
-			reportFailure("settling is left to the sweeper", error, { jobId: job.id });
+			reportFailure("settling is left to the queue", error, { jobId: job.id });
+			await this.#services.doorbell.ring([job.id]);
 			return false;
 		}
 	}

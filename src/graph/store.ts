@@ -38,7 +38,7 @@ export interface RelationKey {
 }
 
 /** An account whose posts belong into a feed. */
-export type Source = { other: Id } & Pick<Tie, "friendAt" | "followingAt"> & Mute;
+export type Source = { other: Id } & Pick<Tie, "version" | "friendAt" | "followingAt"> & Mute;
 
 export class RelationStore {
 	readonly #shards: Shards;
@@ -69,11 +69,13 @@ export class RelationStore {
 	async truth(owner: Id, other: Id): Promise<Tie & Mute> {
 		const pair = pairOf(owner, other);
 		const none = { ...STRANGERS, mutingAt: null, mutingUntil: null };
-		const own = this.ties(owner, [other]);
-		if (owner === pair.low) return (await own).get(other) ?? none;
-		const [mine, tie] = await Promise.all([own, this.authority(pair)]);
-		const { mutingAt, mutingUntil } = mine.get(other) ?? none;
-		return { ...flip(tie), mutingAt, mutingUntil };
+		const own = async () => (await this.ties(owner, [other])).get(other) ?? none;
+		if (owner === pair.low) return own();
+		const tie = flip(await this.authority(pair));
+		// The owner's own shard must not hold up the end of a tie.
+		if (tie.friendAt === null && tie.followingAt === null) return { ...none, ...tie };
+		const { mutingAt, mutingUntil } = await own();
+		return { ...tie, mutingAt, mutingUntil };
 	}
 
 	/**
@@ -81,7 +83,7 @@ export class RelationStore {
 	 * indexes: by the primary key it would be every follower as well.
 	 */
 	async sources(owner: Id): Promise<Source[]> {
-		const columns = sql`other, friend_at AS friendAt, following_at AS followingAt, muting_at AS mutingAt, muting_until AS mutingUntil`;
+		const columns = sql`other, version, friend_at AS friendAt, following_at AS followingAt, muting_at AS mutingAt, muting_until AS mutingUntil`;
 		return this.#shards.of(owner).all<Source>(sql`
 			SELECT ${columns} FROM relations INDEXED BY relations_friends
 				WHERE owner = ${owner} AND friend_at IS NOT NULL

@@ -96,6 +96,23 @@ export class PostStore {
 		return { ids: rows.slice(0, limit).map((row) => row.id), complete: rows.length <= limit };
 	}
 
+	/** The newest posts of each of many authors that someone at `level` may see, newest first. */
+	async heads(authors: readonly Id[], level: Level, limit: number): Promise<Map<Id, Id[]>> {
+		const rows = await this.#shards.gather(authors, async (database, group) =>
+			database.all<PostKey>(sql`
+				SELECT posts.id AS "postId", posts.author_id AS "authorId"
+				FROM json_each(${JSON.stringify(group)}) AS author
+				JOIN posts ON posts.id IN (
+					SELECT newest.id FROM posts AS newest INDEXED BY posts_by_author
+					WHERE newest.author_id = author.value AND newest.parent_id IS NULL AND newest.audience <= ${level}
+					ORDER BY newest.id DESC LIMIT ${limit}
+				) ORDER BY posts.id DESC`),
+		);
+		const heads = new Map<Id, Id[]>(authors.map((author) => [author, []]));
+		for (const { authorId, postId } of rows) heads.get(authorId)?.push(postId);
+		return heads;
+	}
+
 	/** What answers a post or comment, newest first, from `before` (exclusive). */
 	async comments(parentId: Id, viewer: Id, before: Id | undefined, limit: number): Promise<PostRow[]> {
 		return selectRows(this.#shards.of(parentId), viewer)

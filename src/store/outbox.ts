@@ -22,6 +22,8 @@ const taskSchema = z.discriminatedUnion("kind", [
 	z.object({ kind: z.literal("edit"), postId: id, authorId: id, audience: z.int() }),
 	/** Take a deleted post out of the timelines of whoever was ever in its audience, and its comments and likes out of the store. */
 	z.object({ kind: z.literal("remove"), postId: id, authorId: id, audience: z.int() }),
+	/** Have every follower's timeline look whether the author is heavy. */
+	z.object({ kind: z.literal("herald"), authorId: id }),
 	/** Make the two sides of a pair, and the timelines of those whose view has changed, agree; `hold` is the job whose place to give back. */
 	z.object({ kind: z.literal("settle"), low: id, high: id, timelines: z.array(id), hold: id }),
 ]);

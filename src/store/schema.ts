@@ -20,6 +20,8 @@ export const profiles = sqliteTable("profiles", {
 	followerCount: integer("follower_count").notNull().default(0),
 	followingCount: integer("following_count").notNull().default(0),
 	postCount: integer("post_count").notNull().default(0),
+	heavy: integer("heavy").notNull().default(0),
+	herald: id("herald"),
 });
 
 /** What `owner`'s shard knows of `owner` and `other`; times are Unix milliseconds. */

@@ -64,12 +64,12 @@ export class Build {
 	/** An earlier round ends without a word. */
 	async #run(round: number): Promise<void> {
 		try {
-			const relations = Relations.of(await patiently(() => this.#source.relations(this.#owner)));
+			const relations = Relations.of(await this.#patiently(round, () => this.#source.ties(this.#owner)));
 			if (round !== this.#round) return;
 			const materials: Materials = { relations, found: [] };
 			this.#soFar = materials;
 			const authors = authorsOf(this.#owner, relations.packed(Number.POSITIVE_INFINITY));
-			await Promise.all(this.#source.groups(authors).map((group) => this.#readGroup(group, materials)));
+			await Promise.all(this.#source.groups(authors).map((group) => this.#readGroup(round, group, materials)));
 			if (round !== this.#round) return;
 			this.#finish(materials);
 			this.#resolve();
@@ -78,26 +78,28 @@ export class Build {
 		}
 	}
 
-	async #readGroup(authors: Authors, materials: Materials): Promise<void> {
+	async #readGroup(round: number, authors: Authors, materials: Materials): Promise<void> {
 		const limit = LOG_OPTIONS.keep + 1;
-		const part = await patiently(async () => {
+		const [part, heavy] = await this.#patiently(round, async () => {
 			// Before the posts are read: what is posted from then on is pushed again.
 			if (this.#turn > 0) await this.#source.setTurn(this.#owner, authors.keys(), this.#turn);
-			return this.#source.older(authors, undefined, limit);
+			return Promise.all([this.#source.older(authors, undefined, limit), this.#source.heavyAmong([...authors.keys()])]);
 		});
+		for (const id of heavy) materials.relations.put(id, { ...materials.relations.of(id), heavy: true });
 		const found = [...materials.found, ...part].sort((a, b) => (a.postId < b.postId ? 1 : -1));
 		materials.found = found.slice(0, limit);
 	}
-}
 
-async function patiently<T>(ask: () => Promise<T>): Promise<T> {
-	for (let attempt = 1; ; attempt++) {
-		try {
-			return await ask();
-		} catch (error) {
-			if (attempt === TRIES) throw error;
-			const pause = Math.min(PAUSE * 2 ** attempt, LONGEST_PAUSE);
-			await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random())));
+	/** Nobody waits for an earlier round. */
+	async #patiently<T>(round: number, ask: () => Promise<T>): Promise<T> {
+		for (let attempt = 1; ; attempt++) {
+			try {
+				return await ask();
+			} catch (error) {
+				if (attempt === TRIES || round !== this.#round) throw error;
+				const pause = Math.min(PAUSE * 2 ** attempt, LONGEST_PAUSE);
+				await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random())));
+			}
 		}
 	}
 }

@@ -6,8 +6,8 @@ import type { PackedAuthors } from "./relations.ts";
 /** Why a post is in a timeline. */
 export type Reason = "own" | "friend" | "follow";
 
-/** How it got there: pushed by fan-out, brought by a new relation, or found when the timeline was built. */
-export type Via = "push" | "backfill" | "build";
+/** How it got there: pushed by fan-out, pulled from a heavy author, brought by a new relation, or found when the timeline was built. */
+export type Via = "push" | "pull" | "backfill" | "build";
 
 /** `deleted` is for good; after `relation` (the tie to the author ended) the post may come back. */
 export type Cause = "deleted" | "relation";

@@ -1,6 +1,6 @@
 import type { Id } from "../store/ids.ts";
 import type { ShardMap } from "../store/shard-map.ts";
-import type { Audit, Changes, Delivery, Entry, Marker, Span, View } from "./changes.ts";
+import type { Audit, Changes, Delivery, Entry, Marker, Reason, Span, View } from "./changes.ts";
 import type { Reservation } from "./idempotency.ts";
 import type { TimelineObject } from "./object.ts";
 
@@ -13,6 +13,8 @@ export interface Timeline {
 	entry(postId: Id): Promise<{ entry: Entry | null; floor: Id | null }>;
 	apply(changes: Delivery[]): Promise<number>;
 	retie(other: Id): Promise<void>;
+	hear(authorId: Id, postId: Id): Promise<boolean>;
+	reasons(authors: readonly Id[]): Promise<Map<Id, Reason>>;
 	audit(repair: boolean): Promise<Audit>;
 	issueTicket(tokenExpiresAt: number): Promise<{ ticket: string; goodUntil: number }>;
 	/** Opens a socket; the address has the query of {@link TimelineObject.fetch}. Not repeated: a ticket is good once. */
@@ -45,6 +47,8 @@ export class Timelines {
 			mark: (postId, force) => call((stub) => stub.mark(postId, force)),
 			entry: (postId) => call((stub) => stub.entry(postId)),
 			apply: (changes) => call((stub) => stub.apply(changes)),
+			reasons: (authors) => call((stub) => stub.reasons(authors)),
+			hear: (authorId, postId) => call((stub) => stub.hear(authorId, postId)),
 			retie: (other) => call((stub) => stub.retie(other)),
 			issueTicket: (tokenExpiresAt) => call((stub) => stub.issueTicket(tokenExpiresAt)),
 			connect: (request) => this.#stub(owner).fetch(request),

@@ -186,6 +186,11 @@ export class TimelineLog {
 		return (this.#present.has(postId) && this.#entries[this.#firstOlder(postId, true)]) || null;
 	}
 
+	/** Whether a post could be added above the floor. */
+	lacks(postId: Id): boolean {
+		return !this.#present.has(postId) && !this.#deleted.has(postId) && !this.#below(postId);
+	}
+
 	/**
 	 * Applies changes in order. What changes nothing gets no number: a post that is here already or was
 	 * deleted, the edit or the removal of one that is not here.
@@ -203,7 +208,8 @@ export class TimelineLog {
 	/** Fills an empty log with its newest entries, newest first. Who knew an earlier log must read anew. */
 	fill(arrivals: readonly Arrival[], now: number): Effects {
 		const told: Logged[] = additions(arrivals, now).filter((change) => this.#accept(change));
-		if (this.#seq > 0) told.push({ kind: "reset" });
+		// What lies below the floor is in no change.
+		if (this.#seq > 0 || this.#floor !== null) told.push({ kind: "reset" });
 		return this.#append(told);
 	}
 

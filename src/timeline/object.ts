@@ -1,16 +1,19 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Metrics } from "../metrics.ts";
+import { reportFailure } from "../report.ts";
 import { asId, type Id } from "../store/ids.ts";
 import type { Audit, Changes, Delivery, Entry, Marker, Reason, Span, View } from "./changes.ts";
 import { Idempotency, type Reservation } from "./idempotency.ts";
 import { Projection } from "./projection.ts";
 import type { Relations } from "./relations.ts";
 import { type PostReader, Sockets } from "./sockets.ts";
-import type { TimelineSource } from "./source.ts";
+import { CHANNEL_LEASE, type Channels, type TimelineSource } from "./source.ts";
 import { TimelineStorage } from "./storage.ts";
 import { Tickets } from "./tickets.ts";
 
 const DAY = 86_400_000;
+/** When what an alarm is for has failed, in milliseconds. */
+const TEND_AGAIN = 300_000;
 /** Entries that a timeline compares when it checks itself. */
 const AUDIT_SAMPLE = 200;
 
@@ -18,6 +21,7 @@ const AUDIT_SAMPLE = 200;
 export interface TimelineServices {
 	source: TimelineSource;
 	posts: PostReader;
+	channels: Channels;
 	metrics: Metrics;
 	/** A timeline that is not read for so long is dropped until it is, in milliseconds. */
 	dormantAfter: number;
@@ -55,7 +59,7 @@ export class TimelineObject extends DurableObject {
 		this.#sockets = new Sockets(ctx, {
 			log: async () => (await this.#timeline.warm()).log,
 			owner: () => this.#owner(),
-			reasonOf: (author) => this.#reasonOf(author, this.#timeline.relations, Date.now()),
+			reasonsOf: (authors) => this.reasons(authors),
 			posts: services.posts,
 			wakeAt: (time) => this.#wakeAt(time),
 		});
@@ -86,6 +90,18 @@ export class TimelineObject extends DurableObject {
 		return since < seq ? { state: "outdated", seq } : { state: "told", changes: [], seq, more: false };
 	}
 
+	/** Why the posts of some authors are shown today; those whose posts are not are left out. */
+	async reasons(authors: readonly Id[]): Promise<Map<Id, Reason>> {
+		const { relations } = await this.#timeline.look();
+		const now = Date.now();
+		return new Map(
+			authors.flatMap((author): [Id, Reason][] => {
+				const reason = this.#reasonOf(author, relations, now);
+				return reason ? [[author, reason]] : [];
+			}),
+		);
+	}
+
 	/** How far the owner has read. */
 	async marker(): Promise<Marker> {
 		const { log, relations, seq } = await this.#look();
@@ -114,7 +130,15 @@ export class TimelineObject extends DurableObject {
 
 	/** {@link Projection.retie} */
 	async retie(other: Id): Promise<void> {
-		return this.#timeline.retie(other);
+		await this.#timeline.retie(other);
+		if (this.#sockets.connected && this.#timeline.relations?.of(other).heavy) await this.#join();
+	}
+
+	/** A heavy author has posted. @returns false when nobody is connected who would want to know. */
+	async hear(authorId: Id, postId: Id): Promise<boolean> {
+		if (!this.#sockets.connected) return false;
+		this.#timeline.apply([{ kind: "add", postId, authorId, reason: "follow", via: "pull" }]);
+		return true;
 	}
 
 	/** {@link Projection.drop} */
@@ -164,6 +188,7 @@ export class TimelineObject extends DurableObject {
 		);
 		if (!socket) return new Response(null, { status: 429 });
 		await this.#noteRead();
+		await this.#join();
 		const headers = request.headers.has("sec-websocket-protocol") ? { "sec-websocket-protocol": "bearer" } : {};
 		return new Response(null, { status: 101, webSocket: socket, headers });
 	}
@@ -181,24 +206,63 @@ export class TimelineObject extends DurableObject {
 	override async alarm(): Promise<void> {
 		const now = Date.now();
 		let next = this.#sockets.expire(now);
-		for (const other of this.#timeline.relations?.ended(now) ?? []) await this.#timeline.retie(other);
-		const dormantAt = this.#readAt + this.#services.dormantAfter;
-		if (dormantAt <= now && !this.#sockets.connected) this.#timeline.fallAsleep();
-		// Also after a try that failed: the runtime calls again.
-		if (this.#timeline.cold) await this.#timeline.tellStore();
-		else {
-			const auditAt = await this.#checkItself(now);
-			// Looked at once a day at most: what matters is weeks.
-			const muteEnds = this.#timeline.relations?.nextEnd(now) ?? Number.POSITIVE_INFINITY;
-			next = Math.min(next, Math.max(dormantAt, now + DAY), auditAt, muteEnds);
+		try {
+			next = Math.min(next, await this.#tend(now));
+		} catch (error) {
+			// The runtime gives up after some tries: so it is an alarm of its own.
+			reportFailure("a timeline was not tended", error);
+			next = Math.min(next, now + TEND_AGAIN);
 		}
 		if (Number.isFinite(next)) await this.#wakeAt(next);
 	}
 
+	/** What an alarm is for, sockets apart. @returns when it is wanted again: Unix milliseconds, or infinity. */
+	async #tend(now: number): Promise<number> {
+		const timeline = this.#timeline;
+		if (this.#sockets.connected) await this.#join();
+		for (const other of timeline.relations?.ended(now) ?? []) await timeline.retie(other);
+		const dormantAt = this.#readAt + this.#services.dormantAfter;
+		if (dormantAt <= now && !this.#sockets.connected) timeline.fallAsleep();
+		if (timeline.cold) {
+			// The next read sets the alarm again.
+			this.#readAt = 0;
+			await timeline.tellStore();
+			return Number.POSITIVE_INFINITY;
+		}
+		const auditAt = await this.#checkItself(now);
+		const muteEnds = timeline.relations?.nextEnd(now) ?? Number.POSITIVE_INFINITY;
+		const joinAt = this.#sockets.connected && timeline.relations?.heavy.length ? now + CHANNEL_LEASE / 2 : auditAt;
+		// Looked at once a day at most: what matters is weeks.
+		return Math.min(Math.max(dormantAt, now + DAY), auditAt, muteEnds, joinAt);
+	}
+
 	async #look() {
+		await this.#pull();
 		const look = await this.#timeline.look();
 		await this.#noteRead();
 		return look;
+	}
+
+	/** Never fails: what cannot be pulled now is pulled by the next read. */
+	async #pull(): Promise<void> {
+		try {
+			await this.#timeline.pull();
+		} catch (error) {
+			reportFailure("heavy authors were not read", error);
+		}
+	}
+
+	/** While the owner is connected, she hears of what heavy authors post. */
+	async #join(): Promise<void> {
+		const heavy = this.#timeline.relations?.heavy ?? [];
+		if (heavy.length === 0) return;
+		await this.#pull();
+		try {
+			await this.#services.channels.join(this.#owner(), heavy);
+			await this.#wakeAt(Date.now() + CHANNEL_LEASE / 2);
+		} catch (error) {
+			reportFailure("heavy authors are not heard of", error);
+		}
 	}
 
 	/** Why an author's posts are shown at a moment; undefined when they are not. */

@@ -1,11 +1,11 @@
 import type { Metrics } from "../metrics.ts";
-import { firstIdAt, type Id } from "../store/ids.ts";
+import { EPOCH, firstIdAt, type Id } from "../store/ids.ts";
 import { Build, type Materials } from "./build.ts";
-import type { Audit, Delivery } from "./changes.ts";
+import type { Arrival, Audit, Delivery } from "./changes.ts";
 import { LOG_OPTIONS, TimelineLog } from "./log.ts";
 import { authorsOf, Relations } from "./relations.ts";
 import { LOG_FORMAT } from "./rows.ts";
-import type { TimelineSource } from "./source.ts";
+import { HEADS, type TimelineSource } from "./source.ts";
 import type { TimelineStorage } from "./storage.ts";
 
 /** How many posts of a new friend or followed account come into a timeline. */
@@ -24,6 +24,10 @@ export interface Warm {
 	log: TimelineLog;
 	relations: Relations;
 }
+
+/** How long a pull stands, in milliseconds, and how old a shared head may be. */
+const PULL_EVERY = 1000;
+const HEADS_AGE = 10_000;
 
 /** What can be read of a timeline. */
 export interface Look extends Warm {
@@ -61,6 +65,11 @@ export class Projection {
 	#relations: Relations | undefined;
 	#build: Build | undefined;
 	#recalling: Promise<void> | undefined;
+	/** What authors posted while a new tie with them is looked at. */
+	readonly #held = new Map<Id, Delivery[]>();
+	#pulling: Promise<void> | undefined;
+	/** When the last pull began: Unix milliseconds. */
+	#pulledAt = 0;
 	/** The look at a tie that is under way. */
 	#retying: Promise<void> = Promise.resolve();
 
@@ -96,6 +105,8 @@ export class Projection {
 		const { relations, found } = this.#build?.soFar ?? { relations: Relations.of([]), found: [] };
 		const log = new TimelineLog([], { ...state, floor: null });
 		log.fill(found.slice(0, LOG_OPTIONS.keep), Date.now());
+		// Her own post above all.
+		log.apply(this.#wanted(this.#build?.deliveries ?? [], relations), Date.now());
 		return { log, relations, seq: state.seq, building: true };
 	}
 
@@ -117,8 +128,9 @@ export class Projection {
 		try {
 			storage.atomically(() => {
 				change(log);
-				if (log.overgrown) this.#forget(log);
+				if (log.overgrown) storage.forget(log);
 			});
+			if (log.overgrown) this.#cool();
 		} catch (error) {
 			// Memory is changed first, and must not stay ahead of the storage.
 			this.#load();
@@ -136,6 +148,18 @@ export class Projection {
 	}
 
 	/**
+	 * Brings what heavy authors have posted: pushing done late, by the reader. So it has numbers like everything
+	 * else, and pages, changes and sockets know no difference.
+	 */
+	async pull(): Promise<void> {
+		if (!this.#log || !this.#relations?.heavy.length || Date.now() - this.#pulledAt < PULL_EVERY) return;
+		this.#pulling ??= this.#pull().finally(() => {
+			this.#pulling = undefined;
+		});
+		await this.#pulling;
+	}
+
+	/**
 	 * The owner's tie with another account has changed: looks at it, and makes the timeline agree. One look comes
 	 * after the other, so that the last one sees the newest state.
 	 */
@@ -150,7 +174,8 @@ export class Projection {
 		this.#build?.restart();
 		const log = this.#log;
 		if (!log) return;
-		this.#services.storage.atomically(() => this.#forget(log));
+		this.#services.storage.atomically(() => this.#services.storage.forget(log));
+		this.#cool();
 		this.#services.changed();
 	}
 
@@ -161,9 +186,10 @@ export class Projection {
 		if (!log) return;
 		const turn = this.turn;
 		storage.atomically(() => {
-			this.#forget(log);
+			storage.forget(log);
 			storage.setMeta("turn", String(turn + 1 + (turn % 2)));
 		});
+		this.#cool();
 	}
 
 	/** Tells the store that the owner is dormant, if she is: those she knows need not push to her. */
@@ -171,7 +197,7 @@ export class Projection {
 		const { source, owner } = this.#services;
 		const { turn } = this;
 		if (turn % 2 === 0 || this.#log) return;
-		const known = await source.relations(owner());
+		const known = await source.ties(owner());
 		await source.setTurn(
 			owner(),
 			known.map(([id]) => id),
@@ -189,6 +215,7 @@ export class Projection {
 		const limit = sample ?? AUDITED;
 		const top = sample === undefined ? undefined : this.#anywhere(log, sample);
 		const before = log.page({ before: top, limit });
+		const { seq } = log;
 		const authors = authorsOf(owner(), relations.packed(Number.POSITIVE_INFINITY));
 		const stored = await source.older(authors, top, limit);
 		// What only lagged behind agrees by now.
@@ -198,9 +225,9 @@ export class Projection {
 		const until = firstIdAt(Date.now() - ON_ITS_WAY);
 		const { missing, stale } = log.compare(before, stored, stored.length < limit, until);
 		if (repair) {
-			if (missing.length + stale.length > 0) {
-				this.write((current) => this.#applyTo(current, this.#relations, [...stale, ...missing]));
-			}
+			// What came into view while the store was read looks stale, and is not.
+			const mend = log.seq === seq ? [...stale, ...missing] : missing;
+			if (mend.length > 0) this.write(() => this.#applyTo(log, this.#relations, mend));
 			for (const other of differing) await this.retie(other);
 		}
 		return {
@@ -218,24 +245,61 @@ export class Projection {
 		return entries[Math.floor(Math.random() * (entries.length - sample + 1)) - 1]?.postId;
 	}
 
+	async #pull(): Promise<void> {
+		const { source, storage } = this.#services;
+		const { log, relations } = await this.warm();
+		const startedAt = Date.now();
+		// Whatever was committed before is known; a post may take a while from its id to its commit.
+		const known = firstIdAt(Math.max(EPOCH, Number(storage.meta("pulled") ?? 0) - ON_ITS_WAY));
+		const { heavy } = relations;
+		const found: Arrival[] = [];
+		for (const [authorId, ids] of await source.heads(heavy)) {
+			const arrival = (postId: Id): Arrival => ({ postId, authorId, reason: "follow", via: "pull" });
+			found.push(...ids.map(arrival));
+			const last = ids.at(-1);
+			if (ids.length < HEADS || !last || last <= known) continue;
+			// More was posted since than a head has.
+			const older = await source.newer(new Map([[authorId, "follow"]]), known, last, LOG_OPTIONS.keep);
+			found.push(...older.map(({ postId }) => arrival(postId)));
+		}
+		if (this.#log !== log) return;
+		this.#pulledAt = startedAt;
+		const news = found.filter(({ postId }) => log.lacks(postId)).sort((a, b) => (a.postId < b.postId ? -1 : 1));
+		if (news.length === 0) return;
+		this.write(() => {
+			this.#applyTo(
+				log,
+				this.#relations,
+				news.map((arrival) => ({ kind: "add", ...arrival })),
+			);
+			storage.setMeta("pulled", String(startedAt - HEADS_AGE));
+		});
+	}
+
 	#load(): void {
 		const { storage } = this.#services;
 		this.#log = storage.load();
 		this.#relations = this.#log && storage.loadRelations();
 	}
 
-	#forget(log: TimelineLog): void {
-		this.#services.storage.forget(log);
+	#cool(): void {
 		this.#log = undefined;
 		this.#relations = undefined;
 	}
 
 	#applyTo(log: TimelineLog, relations: Relations | undefined, deliveries: readonly Delivery[]): void {
+		this.#services.storage.store(log.apply(this.#wanted(deliveries, relations), Date.now()));
+	}
+
+	#wanted(deliveries: readonly Delivery[], relations: Relations | undefined): Delivery[] {
 		const owner = this.#services.owner();
-		// A tie that is not known yet brings the newest posts along when it is.
-		const belongs = (author: Id) => author === owner || !relations || relations.of(author).tie !== undefined;
-		const wanted = deliveries.filter((delivery) => delivery.kind !== "add" || belongs(delivery.authorId));
-		this.#services.storage.store(log.apply(wanted, Date.now()));
+		return deliveries.filter((delivery) => {
+			if (delivery.kind !== "add" || delivery.authorId === owner || !relations) return true;
+			if (relations.of(delivery.authorId).tie) return true;
+			// A tie that is not known yet brings the newest posts along when it is; only what comes while they are read could be missed.
+			this.#held.get(delivery.authorId)?.push(delivery);
+			return false;
+		});
 	}
 
 	async #retie(other: Id): Promise<void> {
@@ -248,9 +312,14 @@ export class Projection {
 			const known = relations.of(other);
 			const relation = await source.relation(owner(), other);
 			const { tie } = relation;
-			const gained = tie !== undefined && tie !== known.tie;
+			// One that ended and was made again may have missed what was posted in between.
+			const gained = tie !== undefined && (tie !== known.tie || relation.version !== known.version);
 			if (gained && turn > 0) await source.setTurn(owner(), [other], turn);
-			const newest = gained ? await source.newest(other, tie, BACKFILL) : undefined;
+			const held: Delivery[] = [];
+			if (gained) this.#held.set(other, held);
+			const newest = gained
+				? await source.newest(other, tie, BACKFILL).finally(() => this.#held.delete(other))
+				: undefined;
 			// Forgotten or built anew meanwhile: what was read may be too old for it.
 			if (this.#build || this.#log !== log || this.#relations !== relations) continue;
 			const changed = relations.put(other, relation);
@@ -261,9 +330,10 @@ export class Projection {
 				else if (newest) {
 					const { ids: postIds, complete } = newest;
 					storage.store(log.backfill({ authorId: other, reason: tie, postIds, complete }, Date.now()));
+					this.#applyTo(log, relations, held);
 				}
 				// No change names what a mute or a weaker tie hides, or shows again: clients read anew.
-				if (tie && (known.tie || "mutes" in changed)) storage.store(log.reset());
+				if (tie && ((known.tie && known.tie !== tie) || "mutes" in changed)) storage.store(log.reset());
 			});
 			return;
 		}
@@ -271,10 +341,10 @@ export class Projection {
 
 	/** Reads the relations anew, and takes out what they do not account for. */
 	#recall(): Promise<void> {
-		const { source, owner, storage } = this.#services;
+		const { storage, owner } = this.#services;
 		const recall = async () => {
 			const log = this.#log;
-			const relations = Relations.of(await source.relations(owner()));
+			const relations = await this.#stored();
 			if (!log || this.#log !== log) return;
 			const authors = new Set(log.page({ limit: Number.POSITIVE_INFINITY }).entries.map((entry) => entry.authorId));
 			authors.delete(owner());
@@ -291,8 +361,14 @@ export class Projection {
 	}
 
 	async #differing(relations: Relations): Promise<Id[]> {
+		return relations.differing(await this.#stored());
+	}
+
+	async #stored(): Promise<Relations> {
 		const { source, owner } = this.#services;
-		return relations.differing(Relations.of(await source.relations(owner())));
+		const ties = await source.ties(owner());
+		const heavy = await source.heavyAmong(ties.map(([id]) => id));
+		return Relations.of(ties.map(([id, tie]) => [id, { ...tie, heavy: heavy.has(id) }]));
 	}
 
 	#startBuild(): Build {
@@ -301,7 +377,7 @@ export class Projection {
 		const awake = turn + (turn % 2);
 		const startedAt = Date.now();
 		const build = new Build(this.#services.source, this.#services.owner(), awake, (materials) =>
-			this.#fill(materials, awake, build.deliveries),
+			this.#fill(materials, awake, startedAt, build.deliveries),
 		);
 		this.#build = build;
 		build.finished.then(
@@ -313,7 +389,7 @@ export class Projection {
 		return build;
 	}
 
-	#fill({ relations, found }: Materials, turn: number, deliveries: readonly Delivery[]): void {
+	#fill({ relations, found }: Materials, turn: number, startedAt: number, deliveries: readonly Delivery[]): void {
 		const { storage } = this.#services;
 		// One more than is kept tells whether there are older ones; it marks the floor.
 		const floor = found[LOG_OPTIONS.keep]?.postId ?? null;
@@ -324,6 +400,7 @@ export class Projection {
 			storage.setMeta("format", String(LOG_FORMAT));
 			storage.storeRelations(relations.sets);
 			if (turn > 0) storage.setMeta("turn", String(turn));
+			if (relations.heavy.length > 0) storage.setMeta("pulled", String(startedAt));
 			this.#applyTo(log, relations, deliveries);
 		});
 		this.#log = log;

@@ -19,14 +19,20 @@ export interface Relation {
 	tie: Tie | undefined;
 	/** Until when the owner mutes it, in Unix milliseconds: infinite for good, 0 for not at all. */
 	mutedUntil: number;
+	/** That of the pair when it was looked at: a tie that ended and was made again is another one. */
+	version: number;
+	/** It has so many followers that its posts are not pushed to them: the timeline pulls them. */
+	heavy: boolean;
 }
 
 /** The sets as they are stored: one row each, `docs/storage.md` has the format. */
 export interface RelationSets {
-	/** Ids in order, without separators. */
+	/** Ids in order, each with the version of its tie (five characters, base 32), without separators. */
 	friends: string;
 	/** Those who are no friends. */
 	follows: string;
+	/** Those of `follows` who are heavy, with a version of zero. */
+	heavy: string;
 	/** JSON object of id and when the mute ends: Unix milliseconds, or null for never. */
 	mutes: string;
 }
@@ -39,32 +45,35 @@ export type Authors = ReadonlyMap<Id, Reason>;
 /** The same, packed: as it travels. */
 export type PackedAuthors = Pick<RelationSets, "friends" | "follows">;
 
-export const STRANGER: Relation = { tie: undefined, mutedUntil: 0 };
+const NOTHING: RelationSets = { friends: "", follows: "", heavy: "", mutes: "{}" };
 
-const WIDTH = 13;
-const SETS = { friend: "friends", follow: "follows" } as const satisfies Record<Tie, SetName>;
+const ID = 13;
+const VERSION = 5;
+const WIDTH = ID + VERSION;
 
 export class Relations {
-	readonly #ids: { friends: string; follows: string };
+	readonly #ids: Omit<RelationSets, "mutes">;
 	readonly #mutes: Map<Id, number>;
 
-	constructor({ friends, follows, mutes }: RelationSets) {
-		this.#ids = { friends, follows };
+	constructor({ mutes, ...ids }: RelationSets) {
+		this.#ids = ids;
 		const ends: [Id, number | null][] = Object.entries(JSON.parse(mutes)) as [Id, number | null][];
 		this.#mutes = new Map(ends.map(([id, end]) => [id, end ?? Number.POSITIVE_INFINITY]));
 	}
 
 	/** The sets of accounts with a tie; what has none is left out. */
 	static of(known: Iterable<readonly [Id, Relation]>): Relations {
-		const relations = new Relations({ friends: "", follows: "", mutes: "{}" });
-		const ids: Record<Tie, Id[]> = { friend: [], follow: [] };
-		for (const [id, { tie, mutedUntil }] of known) {
+		const relations = new Relations(NOTHING);
+		const ids: Record<Tie | "heavy", string[]> = { friend: [], follow: [], heavy: [] };
+		for (const [id, { tie, mutedUntil, version, heavy }] of known) {
 			if (!tie) continue;
-			ids[tie].push(id);
+			ids[tie].push(packed(id, version));
+			if (heavy && tie === "follow") ids.heavy.push(packed(id, 0));
 			if (mutedUntil > 0) relations.#mutes.set(id, mutedUntil);
 		}
 		relations.#ids.friends = ids.friend.sort().join("");
 		relations.#ids.follows = ids.follow.sort().join("");
+		relations.#ids.heavy = ids.heavy.sort().join("");
 		return relations;
 	}
 
@@ -74,8 +83,14 @@ export class Relations {
 	}
 
 	of(id: Id): Relation {
-		const tie = has(this.#ids.friends, id) ? "friend" : has(this.#ids.follows, id) ? "follow" : undefined;
-		return { tie, mutedUntil: this.#mutes.get(id) ?? 0 };
+		const friend = versionIn(this.#ids.friends, id);
+		const follow = friend === undefined ? versionIn(this.#ids.follows, id) : undefined;
+		return {
+			tie: friend !== undefined ? "friend" : follow !== undefined ? "follow" : undefined,
+			mutedUntil: this.#mutes.get(id) ?? 0,
+			version: friend ?? follow ?? 0,
+			heavy: versionIn(this.#ids.heavy, id) !== undefined,
+		};
 	}
 
 	/** The tie to an author whose posts are shown at `now`; undefined when they are not. */
@@ -85,22 +100,19 @@ export class Relations {
 	}
 
 	/** Writes down what the owner makes of another account. @returns the sets that changed. */
-	put(id: Id, { tie, mutedUntil }: Relation): Partial<RelationSets> {
+	put(id: Id, { tie, mutedUntil, version, heavy }: Relation): Partial<RelationSets> {
 		const before = this.of(id);
 		const until = tie ? mutedUntil : 0;
 		const changed: SetName[] = [];
-		if (before.tie !== tie) {
-			if (before.tie) {
-				const name = SETS[before.tie];
-				this.#ids[name] = without(this.#ids[name], id);
-				changed.push(name);
-			}
-			if (tie) {
-				const name = SETS[tie];
-				this.#ids[name] = including(this.#ids[name], id);
-				changed.push(name);
-			}
-		}
+		const member = (name: "friends" | "follows" | "heavy", wanted: number | undefined) => {
+			if (versionIn(this.#ids[name], id) === wanted) return;
+			const others = without(this.#ids[name], id);
+			this.#ids[name] = wanted === undefined ? others : including(others, id, wanted);
+			changed.push(name);
+		};
+		member("friends", tie === "friend" ? kept(version) : undefined);
+		member("follows", tie === "follow" ? kept(version) : undefined);
+		member("heavy", heavy && tie === "follow" ? 0 : undefined);
 		if (before.mutedUntil !== until) {
 			if (until > 0) this.#mutes.set(id, until);
 			else this.#mutes.delete(id);
@@ -108,6 +120,11 @@ export class Relations {
 		}
 		const { sets } = this;
 		return Object.fromEntries(changed.map((name) => [name, sets[name]]));
+	}
+
+	/** Whose posts the timeline must pull. */
+	get heavy(): Id[] {
+		return unpack(this.#ids.heavy);
 	}
 
 	/** Whether anybody is muted at `now`: else every entry is shown. */
@@ -130,18 +147,22 @@ export class Relations {
 	packed(now: number): PackedAuthors {
 		const { friends, follows } = this.#ids;
 		if (!this.hides(now)) return { friends, follows };
-		const shown = (ids: string) => unpack(ids).filter((id) => (this.#mutes.get(id) ?? 0) <= now);
-		return { friends: shown(friends).join(""), follows: shown(follows).join("") };
+		const shown = (ids: string) =>
+			unpack(ids)
+				.filter((id) => (this.#mutes.get(id) ?? 0) <= now)
+				.map((id) => packed(id, 0))
+				.join("");
+		return { friends: shown(friends), follows: shown(follows) };
 	}
 
-	/** Whom two states of the sets do not agree about. */
+	/** Whom, apart from versions, two states of the sets do not agree about. */
 	differing(other: Relations): Id[] {
 		const known = new Set(
 			[this, other].flatMap((each) => [each.#ids.friends, each.#ids.follows].flatMap((ids) => unpack(ids))),
 		);
 		return [...known].filter((id) => {
 			const [a, b] = [this.of(id), other.of(id)];
-			return a.tie !== b.tie || a.mutedUntil !== b.mutedUntil;
+			return a.tie !== b.tie || a.mutedUntil !== b.mutedUntil || a.heavy !== b.heavy;
 		});
 	}
 }
@@ -155,7 +176,16 @@ export function authorsOf(owner: Id, { friends, follows }: PackedAuthors): Map<I
 }
 
 function unpack(ids: string): Id[] {
-	return Array.from({ length: ids.length / WIDTH }, (_, n) => ids.slice(n * WIDTH, (n + 1) * WIDTH) as Id);
+	return Array.from({ length: ids.length / WIDTH }, (_, n) => ids.slice(n * WIDTH, n * WIDTH + ID) as Id);
+}
+
+/** Versions past what five characters hold stay at the highest: nobody changes a tie so often. */
+function kept(version: number): number {
+	return Math.min(version, 32 ** VERSION - 1);
+}
+
+function packed(id: Id, version: number): string {
+	return id + kept(version).toString(32).padStart(VERSION, "0");
 }
 
 /** Where in `ids` the first one that is not below `id` begins. */
@@ -164,22 +194,24 @@ function placeOf(ids: string, id: Id): number {
 	let high = ids.length / WIDTH;
 	while (low < high) {
 		const middle = (low + high) >>> 1;
-		if (ids.slice(middle * WIDTH, (middle + 1) * WIDTH) < id) low = middle + 1;
+		if (ids.slice(middle * WIDTH, middle * WIDTH + ID) < id) low = middle + 1;
 		else high = middle;
 	}
 	return low * WIDTH;
 }
 
-function has(ids: string, id: Id): boolean {
-	return ids.startsWith(id, placeOf(ids, id));
+/** Undefined when `id` is not among them. */
+function versionIn(ids: string, id: Id): number | undefined {
+	const at = placeOf(ids, id);
+	return ids.startsWith(id, at) ? Number.parseInt(ids.slice(at + ID, at + WIDTH), 32) : undefined;
 }
 
-function including(ids: string, id: Id): string {
+function including(ids: string, id: Id, version: number): string {
 	const at = placeOf(ids, id);
-	return ids.slice(0, at) + id + ids.slice(at);
+	return ids.slice(0, at) + packed(id, version) + ids.slice(at);
 }
 
 function without(ids: string, id: Id): string {
 	const at = placeOf(ids, id);
-	return ids.slice(0, at) + ids.slice(at + WIDTH);
+	return ids.startsWith(id, at) ? ids.slice(0, at) + ids.slice(at + WIDTH) : ids;
 }

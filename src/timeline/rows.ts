@@ -14,7 +14,7 @@ export const LOG_FORMAT = 2;
 
 const REASONS = { own: "o", friend: "f", follow: "w" } as const;
 
-const VIAS = { push: "p", backfill: "b", build: "c" } as const;
+const VIAS = { push: "p", pull: "l", backfill: "b", build: "c" } as const;
 
 const CAUSES = { deleted: "d", relation: "r" } as const;
 

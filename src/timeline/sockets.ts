@@ -3,12 +3,12 @@ import type { Id } from "../store/ids.ts";
 import type { Change, Reason } from "./changes.ts";
 import type { TimelineLog } from "./log.ts";
 
-/** Why an author's posts belong into a feed today; undefined when they do not. */
-export type ReasonOf = (author: Id) => Reason | undefined;
+/** Why the posts of some authors belong into a feed today; those whose posts do not are left out. */
+export type ReasonsOf = (authors: readonly Id[]) => Promise<ReadonlyMap<Id, Reason>>;
 
 /** Shows posts to the owner of a timeline: those of `ids` that belong into her feed as it is today, ready to send. */
 export interface PostReader {
-	visible(owner: Id, ids: readonly Id[], reasonOf: ReasonOf): Promise<ReadonlyMap<Id, unknown>>;
+	visible(owner: Id, ids: readonly Id[], reasonsOf: ReasonsOf): Promise<ReadonlyMap<Id, unknown>>;
 }
 
 /** What a socket gets, as JSON text. */
@@ -60,7 +60,7 @@ const BATCH = 100;
 export interface SocketServices {
 	log: () => Promise<TimelineLog>;
 	owner: () => Id;
-	reasonOf: ReasonOf;
+	reasonsOf: ReasonsOf;
 	posts: PostReader;
 	/** Asks for an alarm at a moment at the latest, in Unix milliseconds. */
 	wakeAt: (time: number) => Promise<void>;
@@ -74,7 +74,7 @@ export class Sockets {
 	readonly #ctx: DurableObjectState;
 	readonly #log: () => Promise<TimelineLog>;
 	readonly #owner: () => Id;
-	readonly #reasonOf: ReasonOf;
+	readonly #reasonsOf: ReasonsOf;
 	readonly #posts: PostReader;
 	readonly #wakeAt: (time: number) => Promise<void>;
 	readonly #pumping = new Map<WebSocket, Promise<void>>();
@@ -83,7 +83,7 @@ export class Sockets {
 		this.#ctx = ctx;
 		this.#log = services.log;
 		this.#owner = services.owner;
-		this.#reasonOf = services.reasonOf;
+		this.#reasonsOf = services.reasonsOf;
 		this.#posts = services.posts;
 		this.#wakeAt = services.wakeAt;
 		// Answered without waking the object.
@@ -161,7 +161,9 @@ export class Sockets {
 			} else {
 				const news = found.changes.flatMap(({ kind, postId }) => (kind === "add" || kind === "edit" ? [postId] : []));
 				const posts =
-					place.hydrate && news.length > 0 ? await this.#posts.visible(this.#owner(), news, this.#reasonOf) : undefined;
+					place.hydrate && news.length > 0
+						? await this.#posts.visible(this.#owner(), news, this.#reasonsOf)
+						: undefined;
 				if (socket.readyState !== WebSocket.OPEN) return;
 				for (const { seq, kind, postId } of found.changes) {
 					const post = posts?.get(postId);

@@ -2,13 +2,18 @@ import type { Id } from "../store/ids.ts";
 import type { Arrival } from "./changes.ts";
 import type { Authors, Relation, Tie } from "./relations.ts";
 
+/** How many posts the head of a heavy author has. */
+export const HEADS = 20;
+
 /**
  * Where a timeline comes from: the posts and relations in the store, of which it is a projection.
  * The object builds itself from it, and pages below the object's floor are read from it.
  */
 export interface TimelineSource {
-	/** Everyone with whom the owner has a tie. */
-	relations(owner: Id): Promise<[Id, Relation][]>;
+	/** Everyone with whom the owner has a tie. Who of them is heavy, their own databases know. */
+	ties(owner: Id): Promise<[Id, Relation][]>;
+	/** Those of `authors` whose posts are not pushed to followers. */
+	heavyAmong(authors: readonly Id[]): Promise<ReadonlySet<Id>>;
 	/** What the owner makes of one account, as whoever decides it knows it: not a copy that may lag behind. */
 	relation(owner: Id, other: Id): Promise<Relation>;
 	/** The newest posts of `authors` below `before` (exclusive), newest first. */
@@ -17,6 +22,11 @@ export interface TimelineSource {
 	newer(authors: Authors, after: Id, upTo: Id, limit: number): Promise<Arrival[]>;
 	/** An author's newest posts that one with such a tie gets, newest first; `complete` when she has no older ones. */
 	newest(author: Id, tie: Tie, limit: number): Promise<{ ids: Id[]; complete: boolean }>;
+	/**
+	 * The newest posts, newest first, that followers of each of `authors` get: {@link HEADS} at most. Shared by all
+	 * who follow them, and so up to some seconds old.
+	 */
+	heads(authors: readonly Id[]): Promise<ReadonlyMap<Id, readonly Id[]>>;
 	/** `authors` by the database that they are on: each group can be read while another cannot. */
 	groups(authors: Authors): Authors[];
 	/**
@@ -25,3 +35,12 @@ export interface TimelineSource {
 	 */
 	setTurn(owner: Id, authors: Iterable<Id>, turn: number): Promise<void>;
 }
+
+/** Tells timelines whose owners are connected that a heavy author has posted. */
+export interface Channels {
+	/** From now on, for an hour, the owner's timeline is told. */
+	join(owner: Id, authors: readonly Id[]): Promise<void>;
+}
+
+/** How long a timeline is told before it must join again, in milliseconds. */
+export const CHANNEL_LEASE = 3_600_000;

@@ -41,9 +41,9 @@ export class TimelineStorage {
 	/** Undefined when they must be read from the store. */
 	loadRelations(): Relations | undefined {
 		const rows = this.#sql.exec<{ name: string; members: string }>(`SELECT name, members FROM relations`).toArray();
-		const { friends, follows, mutes } = Object.fromEntries(rows.map(({ name, members }) => [name, members]));
-		if (friends === undefined || follows === undefined || mutes === undefined) return undefined;
-		return new Relations({ friends, follows, mutes });
+		const { friends, follows, heavy, mutes } = Object.fromEntries(rows.map(({ name, members }) => [name, members]));
+		if (friends === undefined || follows === undefined || heavy === undefined || mutes === undefined) return undefined;
+		return new Relations({ friends, follows, heavy, mutes });
 	}
 
 	state(): State {
