@@ -181,9 +181,11 @@ export class RelationStore {
 	 * @returns undefined when neither is so.
 	 */
 	async holder({ low, high }: Pair): Promise<Id | null | undefined> {
-		const [row] = await this.#shards.of(high).all<{ friendAt: number | null; hold: Id | null }>(
-			sql`SELECT friend_at AS "friendAt", friend_hold AS hold FROM relations WHERE owner = ${high} AND other = ${low}`,
-		);
+		const [row] = await this.#shards
+			.of(high)
+			.all<{ friendAt: number | null; hold: Id | null }>(
+				sql`SELECT friend_at AS "friendAt", friend_hold AS hold FROM relations WHERE owner = ${high} AND other = ${low}`,
+			);
 		if (!row) return undefined;
 		return row.friendAt === null ? (row.hold ?? undefined) : null;
 	}
