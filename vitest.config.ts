@@ -1,28 +1,50 @@
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { readMigrations } from "./scripts/migrations.ts";
 
+const bench = process.env.BENCH !== undefined;
+const limits = { testTimeout: 30_000, hookTimeout: 60_000 };
+
+/** Everything runs in workerd, save what needs Postgres in the process: PGlite compiles WebAssembly, which workerd does not. */
 export default defineConfig({
-	plugins: [
-		cloudflareTest(async () => ({
-			wrangler: { configPath: "./wrangler.toml" },
-			miniflare: {
-				bindings: {
-					AUTH_SECRET: "a secret that only the tests know, 123",
-					OPERATOR_SECRET: "operator secret of the tests",
-					AUTH_RATE_LIMIT: "off",
-					...(process.env.HISTORIES ? { HISTORIES: Number(process.env.HISTORIES) } : {}),
-					TEST_MIGRATIONS: {
-						identity: await readD1Migrations("migrations/identity"),
-						shard: await readD1Migrations("migrations/shard"),
-					},
+	test: {
+		projects: [
+			{
+				plugins: [
+					cloudflareTest(async () => ({
+						wrangler: { configPath: "./wrangler.toml" },
+						miniflare: {
+							bindings: {
+								AUTH_SECRET: "a secret that only the tests know, 123",
+								OPERATOR_SECRET: "operator secret of the tests",
+								AUTH_RATE_LIMIT: "off",
+								...(process.env.HISTORIES ? { HISTORIES: Number(process.env.HISTORIES) } : {}),
+								TEST_MIGRATIONS: {
+									identity: await readD1Migrations("migrations/identity"),
+									shard: await readD1Migrations("migrations/shard"),
+								},
+							},
+						},
+					})),
+				],
+				test: {
+					name: "workerd",
+					include: [bench ? "bench/**/*.test.ts" : "test/*.test.ts"],
+					setupFiles: ["test/setup.ts"],
+					...limits,
 				},
 			},
-		})),
-	],
-	test: {
-		include: [process.env.BENCH ? "bench/**/*.test.ts" : "test/**/*.test.ts"],
-		setupFiles: ["test/setup.ts"],
-		testTimeout: 30_000,
-		hookTimeout: 60_000,
+			{
+				test: {
+					name: "postgres",
+					include: bench ? [] : ["test/postgres/*.test.ts"],
+					provide: {
+						postgresUrl: process.env.POSTGRES_URL ?? "",
+						postgresMigrations: readMigrations("migrations/postgres").map(({ text }) => text),
+					},
+					...limits,
+				},
+			},
+		],
 	},
 });

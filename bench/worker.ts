@@ -63,14 +63,20 @@ export interface WorkerOptions {
 	port?: number;
 }
 
+/** Shards that are a Postgres database instead of D1: binding and connection string. */
+export type PostgresShards = Readonly<Record<string, string>>;
+
 /** A Worker with its bindings as `wrangler.toml` has them, on loopback. */
-export function openWorker({ worker, data, variables, port }: WorkerOptions): Miniflare {
+export function openWorker({ worker, data, variables, port }: WorkerOptions, postgres: PostgresShards = {}): Miniflare {
 	const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
 	// The API reference is no part of what is measured.
-	const { assets: _, serviceBindings: __, bindings, ...options } = workerOptions;
+	const { assets: _, serviceBindings: __, bindings, d1Databases = {}, ...options } = workerOptions;
+	const inD1 = Object.entries(d1Databases as Record<string, string>).filter(([binding]) => !(binding in postgres));
 	return new Miniflare({
 		...convertV4MiniflareOptions({
 			...options,
+			d1Databases: Object.fromEntries(inD1),
+			hyperdrives: { ...postgres },
 			bindings: { ...(bindings as Record<string, string>), ...variables },
 			modules: [{ type: "ESModule", path: worker }],
 			modulesRoot: join(worker, ".."),
@@ -82,13 +88,14 @@ export function openWorker({ worker, data, variables, port }: WorkerOptions): Mi
 	});
 }
 
-/** Makes the tables of new databases. */
-export async function migrate(miniflare: Miniflare): Promise<void> {
+/** Makes the tables of new databases in D1. */
+export async function migrate(miniflare: Miniflare, postgres: PostgresShards = {}): Promise<void> {
 	for (const [binding, directory] of [
 		["IDENTITY", "identity"],
 		["SHARD_0", "shard"],
 		["SHARD_1", "shard"],
 	] as const) {
+		if (binding in postgres) continue;
 		const database = await miniflare.getD1Database(binding);
 		await database.batch(statements(directory).map((statement) => database.prepare(statement)));
 	}

@@ -17,6 +17,7 @@ import { Metrics } from "./metrics.ts";
 import { Posts } from "./posts/posts.ts";
 import { PostStore } from "./posts/store.ts";
 import { IdMinter } from "./store/ids.ts";
+import { openShard } from "./store/open.ts";
 import { Doorbell, type JobMessage } from "./store/outbox.ts";
 import { ShardMap } from "./store/shard-map.ts";
 import { Shards } from "./store/shards.ts";
@@ -44,7 +45,7 @@ function build(env: Env) {
 	const random = () => Math.random();
 
 	const map = new ShardMap(settings.SHARD_MAP);
-	const shards = new Shards(map, env);
+	const shards = new Shards(map, (name) => openShard(env, name));
 	const minter = new IdMinter(now, random);
 	const doorbell = new Doorbell(env.FANOUT as Queue<JobMessage>);
 	const timelines = new Timelines(env.TIMELINE, map);

@@ -68,7 +68,9 @@ it("finds nothing in timelines that are as they should be, and what is missing o
 			},
 		]),
 	);
-	await inObject(cho.id, (_, sql) => sql.exec("UPDATE relations SET members = ? WHERE name = 'friends'", ann.id));
+	await inObject(cho.id, (_, sql) =>
+		sql.exec("UPDATE relations SET members = ? WHERE name = 'friends'", `${ann.id}00002`),
+	);
 	await evictDurableObject(env.TIMELINE.getByName(cho.id));
 	vi.setSystemTime(later + 180_000);
 	expect(await ben.texts()).toEqual(["three", "one"]);

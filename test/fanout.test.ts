@@ -146,7 +146,7 @@ it("an id that another job has is not used: nothing of either is lost", async ()
 		id,
 		task: { kind: "settle", low: author.id as Id, high: (friend?.id ?? "") as Id, timelines: [], hold: id },
 	};
-	await promise(services.shards.of(id), other, Date.now());
+	await services.shards.of(id).all(promise(other, Date.now()));
 	const { post } = await posts.publish(author.id as Id, id, { text: "not lost", audience: "friends" });
 	expect(post.id).not.toBe(id);
 	await jobs(fanout, [{ v: 1, jobId: id }, ...fanoutQueue.take()]);

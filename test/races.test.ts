@@ -10,7 +10,7 @@ import { databaseOf, obstruct } from "./obstruct.ts";
 import { settled } from "./settled.ts";
 
 /** What only the query of an author's newest posts says. */
-const NEWEST = 'select "id" from "posts"';
+const NEWEST = "SELECT id FROM posts WHERE";
 
 const together = <T>(count: number, run: (i: number) => Promise<T>) =>
 	Promise.all(Array.from({ length: count }, (_, i) => run(i)));

@@ -1,10 +1,11 @@
-import { and, eq, inArray, sql } from "drizzle-orm";
+import { sql } from "drizzle-orm";
 import { Problem } from "../gateway/problem.ts";
+import type { ShardDatabase } from "../store/database.ts";
+import { assignments, columns, list } from "../store/dialect.ts";
 import type { Id } from "../store/ids.ts";
-import { inList } from "../store/json-list.ts";
 import { profiles } from "../store/schema.ts";
 import type { Region } from "../store/shard-map.ts";
-import type { ShardDatabase, Shards } from "../store/shards.ts";
+import type { Shards } from "../store/shards.ts";
 
 export type Profile = typeof profiles.$inferSelect;
 
@@ -31,12 +32,15 @@ export class AccountStore {
 	}
 
 	/** Makes a profile; an existing one stays as it is. */
-	async ensure(profile: NewProfile): Promise<void> {
-		await this.#shards.of(profile.id).insert(profiles).values(profile).onConflictDoNothing();
+	async ensure({ id, username, displayName, region }: NewProfile): Promise<void> {
+		await this.#shards.of(id).all(sql`INSERT INTO profiles (id, username, display_name, region)
+			VALUES (${id}, ${username}, ${displayName}, ${region}) ON CONFLICT DO NOTHING`);
 	}
 
 	async byId(id: Id): Promise<Profile | undefined> {
-		const [profile] = await this.#shards.of(id).select().from(profiles).where(eq(profiles.id, id));
+		const [profile] = await this.#shards
+			.of(id)
+			.all<Profile>(sql`SELECT ${columns(profiles)} FROM profiles WHERE id = ${id}`);
 		return profile;
 	}
 
@@ -49,11 +53,10 @@ export class AccountStore {
 
 	/** The profiles that exist, by id, with one query to each shard. */
 	async byIds(ids: Iterable<Id>): Promise<Map<Id, Profile>> {
-		const rows = await this.#shards.gather(ids, async (database, group) =>
-			database
-				.select()
-				.from(profiles)
-				.where(inArray(profiles.id, inList(group))),
+		const rows = await this.#shards.gather(ids, (database, group) =>
+			database.all<Profile>(
+				sql`SELECT ${columns(profiles)} FROM profiles WHERE id IN ${list(database.dialect, group)}`,
+			),
 		);
 		return new Map(rows.map((row) => [row.id, row]));
 	}
@@ -61,22 +64,16 @@ export class AccountStore {
 	/** Those of `ids` whose posts are pulled by their followers. */
 	async heavyAmong(ids: Iterable<Id>): Promise<Set<Id>> {
 		const rows = await this.#shards.gather(ids, async (database, group) =>
-			database
-				.select({ id: profiles.id })
-				.from(profiles)
-				.where(and(inArray(profiles.id, inList(group)), eq(profiles.heavy, 1))),
+			database.all<{ id: Id }>(sql`SELECT id FROM profiles WHERE id IN ${list(database.dialect, group)} AND heavy = 1`),
 		);
 		return new Set(rows.map((row) => row.id));
 	}
 
 	/** Ids of accounts on one physical shard, in order, after `after` (exclusive). */
 	async idsOn(database: ShardDatabase, after: string, limit: number): Promise<Id[]> {
-		const rows = await database
-			.select({ id: profiles.id })
-			.from(profiles)
-			.where(sql`${profiles.id} > ${after}`)
-			.orderBy(profiles.id)
-			.limit(limit);
+		const rows = await database.all<{ id: Id }>(
+			sql`SELECT id FROM profiles WHERE id > ${after} ORDER BY id LIMIT ${limit}`,
+		);
 		return rows.map((row) => row.id);
 	}
 
@@ -85,9 +82,12 @@ export class AccountStore {
 	 * @throws Problem `account_not_found`
 	 */
 	async update(id: Id, change: ProfileChange): Promise<Profile> {
-		// drizzle leaves undefined fields out, and refuses to set nothing.
 		if (Object.values(change).every((value) => value === undefined)) return this.require(id);
-		const [profile] = await this.#shards.of(id).update(profiles).set(change).where(eq(profiles.id, id)).returning();
+		const [profile] = await this.#shards
+			.of(id)
+			.all<Profile>(
+				sql`UPDATE profiles SET ${assignments(profiles, { ...change })} WHERE id = ${id} RETURNING ${columns(profiles)}`,
+			);
 		if (!profile) throw new Problem("account_not_found");
 		return profile;
 	}

@@ -1,7 +1,6 @@
-import { eq, sql } from "drizzle-orm";
+import { sql } from "drizzle-orm";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { promise, underFreshId } from "../store/outbox.ts";
-import { outbox, profiles } from "../store/schema.ts";
 import type { Shards } from "../store/shards.ts";
 
 /** Below this part of the limit a heavy author is pushed again: else one at the limit would go to and fro. */
@@ -28,16 +27,14 @@ export class HeavyAuthors {
 
 	/** Whether the followers of an author pull; when she has crossed the limit, they are told. */
 	async arePulled(author: Id): Promise<boolean> {
-		const heralding = sql<number>`EXISTS (SELECT 1 FROM ${outbox} WHERE ${outbox.id} = ${profiles.herald})`;
-		const [found] = await this.#shards
-			.of(author)
-			.select({ followers: profiles.followerCount, heavy: profiles.heavy, heralding })
-			.from(profiles)
-			.where(eq(profiles.id, author));
+		const [found] = await this.#shards.of(author).all<{ followers: number; heavy: number; herald: Id | null }>(
+			sql`SELECT follower_count AS followers, heavy, outbox.id AS herald
+				FROM profiles LEFT JOIN outbox ON outbox.id = profiles.herald WHERE profiles.id = ${author}`,
+		);
 		if (!found) return false;
 		const heavy = found.followers > this.#limit * (found.heavy ? STAYS : 1);
 		if (heavy !== (found.heavy === 1)) await this.#announce(author, heavy);
-		return heavy && found.heavy === 1 && !found.heralding;
+		return heavy && found.heavy === 1 && found.herald === null;
 	}
 
 	async #announce(author: Id, heavy: boolean): Promise<void> {
@@ -45,10 +42,9 @@ export class HeavyAuthors {
 		await underFreshId(
 			() => this.#minter.mint(logicalShardOf(author)),
 			async (herald) => {
-				const change = { heavy: heavy ? 1 : 0, herald };
 				await database.batch([
-					promise(database, { id: herald, task: { kind: "herald", authorId: author } }, this.#now()),
-					database.update(profiles).set(change).where(eq(profiles.id, author)),
+					promise({ id: herald, task: { kind: "herald", authorId: author } }, this.#now()),
+					sql`UPDATE profiles SET heavy = ${heavy ? 1 : 0}, herald = ${herald} WHERE id = ${author}`,
 				]);
 			},
 		);

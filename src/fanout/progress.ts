@@ -1,9 +1,9 @@
-import { and, eq, sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import type { RelationKey } from "../graph/store.ts";
+import { asInteger, asJson, asText, jsonRows } from "../store/dialect.ts";
 import type { Id } from "../store/ids.ts";
 import { type Job, parseTask, SWEEP_AFTER } from "../store/outbox.ts";
-import { outbox, outboxChunks } from "../store/schema.ts";
 import type { Shards } from "../store/shards.ts";
 
 /** Whose turn it is: the author herself, her friends, her other followers; then nobody is left. */
@@ -55,32 +55,30 @@ export class ProgressStore {
 	 */
 	async advance(job: Job, next: Progress, chunks: readonly Chunk[]): Promise<Job | undefined> {
 		const database = this.#shards.of(job.id);
-		const here = and(eq(outbox.id, job.id), sql`${outbox.progress} IS ${job.progress ?? null}`);
+		const here = sql`id = ${job.id} AND progress IS NOT DISTINCT FROM ${asText(job.progress ?? null)}`;
 		const rows = JSON.stringify(chunks.map(({ chunk, reason, recipients }) => [chunk, reason, recipients]));
 		const progress = JSON.stringify(next);
-		const [, moved] = await database.batch([
-			database.insert(outboxChunks).select(
-				sql`SELECT ${job.id}, value->>0, value->>1, value->2, 0, ${this.#now() + SWEEP_AFTER} FROM json_each(${rows})
-					WHERE EXISTS (SELECT 1 FROM outbox WHERE ${here})`,
-			),
-			database.update(outbox).set({ progress }).where(here).returning({ id: outbox.id }),
-		]);
-		return moved.length > 0 ? { ...job, progress } : undefined;
+		const [, moved] = await database.batch(
+			[
+				sql`INSERT INTO outbox_chunks (job_id, chunk, reason, recipients, due_at)
+					SELECT ${asText(job.id)}, CAST(value->>0 AS integer), value->>1, CAST(value->2 AS text), ${asInteger(this.#now() + SWEEP_AFTER)}
+					FROM ${jsonRows(database.dialect, rows)} WHERE EXISTS (SELECT 1 FROM outbox WHERE ${here})`,
+				sql`UPDATE outbox SET progress = ${progress} WHERE ${here} RETURNING 1`,
+			],
+			sql`outbox WHERE id = ${job.id}`,
+		);
+		return moved !== undefined && moved.length > 0 ? { ...job, progress } : undefined;
 	}
 
 	/** A chunk and its job; undefined when its work is done. */
 	async load(jobId: Id, chunk: number): Promise<{ job: Job; chunk: Chunk } | undefined> {
-		const [row] = await this.#shards
-			.of(jobId)
-			.select({
-				task: outbox.task,
-				progress: outbox.progress,
-				reason: outboxChunks.reason,
-				recipients: outboxChunks.recipients,
-			})
-			.from(outboxChunks)
-			.innerJoin(outbox, eq(outbox.id, outboxChunks.jobId))
-			.where(and(eq(outboxChunks.jobId, jobId), eq(outboxChunks.chunk, chunk)));
+		const [row] = await this.#shards.of(jobId).all<{
+			task: string;
+			progress: string | null;
+			reason: ChunkReason;
+			recipients: string;
+		}>(sql`SELECT task, progress, reason, recipients FROM outbox_chunks JOIN outbox ON outbox.id = job_id
+			WHERE job_id = ${jobId} AND chunk = ${chunk}`);
 		if (!row) return undefined;
 		return {
 			job: { id: jobId, task: parseTask(row.task), progress: row.progress },
@@ -90,37 +88,28 @@ export class ProgressStore {
 
 	/** Keeps only those whom a chunk did not reach. */
 	async keep(jobId: Id, chunk: number, recipients: readonly Id[]): Promise<void> {
-		await this.#shards
-			.of(jobId)
-			.update(outboxChunks)
-			.set({ recipients: JSON.stringify(recipients) })
-			.where(and(eq(outboxChunks.jobId, jobId), eq(outboxChunks.chunk, chunk)));
+		await this.#shards.of(jobId).all(sql`UPDATE outbox_chunks SET recipients = ${JSON.stringify(recipients)}
+			WHERE job_id = ${jobId} AND chunk = ${chunk}`);
 	}
 
 	/** Crosses a chunk off, and with the last one its job. */
 	async finishChunk(jobId: Id, chunk: number): Promise<void> {
-		const database = this.#shards.of(jobId);
-		await database.batch([
-			database.delete(outboxChunks).where(and(eq(outboxChunks.jobId, jobId), eq(outboxChunks.chunk, chunk))),
-			this.#finish(jobId),
-		]);
+		await this.#shards
+			.of(jobId)
+			.batch(
+				[sql`DELETE FROM outbox_chunks WHERE job_id = ${jobId} AND chunk = ${chunk}`, this.#finish(jobId)],
+				sql`outbox WHERE id = ${jobId}`,
+			);
 	}
 
 	/** Crosses a job off when it is expanded and has no chunk left. */
 	async finishJob(jobId: Id): Promise<void> {
-		await this.#finish(jobId);
+		await this.#shards.of(jobId).all(this.#finish(jobId));
 	}
 
-	#finish(jobId: Id) {
-		return this.#shards
-			.of(jobId)
-			.delete(outbox)
-			.where(
-				and(
-					eq(outbox.id, jobId),
-					sql`progress->>'phase' = 'done'`,
-					sql`NOT EXISTS (SELECT 1 FROM outbox_chunks WHERE job_id = ${jobId})`,
-				),
-			);
+	#finish(jobId: Id): SQL {
+		const phase = sql`${asJson(this.#shards.of(jobId).dialect, sql`progress`)}->>'phase'`;
+		return sql`DELETE FROM outbox WHERE id = ${jobId} AND ${phase} = 'done'
+			AND NOT EXISTS (SELECT 1 FROM outbox_chunks WHERE job_id = ${jobId})`;
 	}
 }

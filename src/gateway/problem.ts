@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { ShardUnavailable } from "../store/database.ts";
 
 /**
  * Every error that a client can get: its stable code, status and title. `docs/errors.md` explains
@@ -109,6 +110,7 @@ function isOutage(error: unknown): boolean {
 		if (!(cause instanceof Error)) return false;
 		const { retryable, overloaded } = cause as { retryable?: boolean; overloaded?: boolean };
 		if (retryable === true || overloaded === true) return true;
+		if (cause.message === ShardUnavailable.MESSAGE) return true;
 		return /D1_|D1 DB|Durable Object/.test(cause.message) && PASSING.test(cause.message);
 	});
 }

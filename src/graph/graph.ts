@@ -218,7 +218,7 @@ export class Graph implements RelationReader {
 	}
 
 	async #cross(job: Job): Promise<void> {
-		await done(this.#services.shards.of(job.id), job.id);
+		await this.#services.shards.of(job.id).all(done(job.id));
 	}
 
 	/** What is decided is decided: should the settling fail now, the sweeper does it later. */

@@ -1,6 +1,6 @@
-import { and, desc, eq, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
+import { asInteger, asText, columns, indexedBy, list } from "../store/dialect.ts";
 import type { Id } from "../store/ids.ts";
-import { inList } from "../store/json-list.ts";
 import { type Job, promise } from "../store/outbox.ts";
 import { relations } from "../store/schema.ts";
 import type { Shards } from "../store/shards.ts";
@@ -57,11 +57,9 @@ export class RelationStore {
 	/** The owner's ties with some others, as the owner's shard knows them: one query. */
 	async ties(owner: Id, others: readonly Id[]): Promise<Map<Id, Tie & Mute>> {
 		if (others.length === 0) return new Map();
-		const rows = await this.#shards
-			.of(owner)
-			.select()
-			.from(relations)
-			.where(and(eq(relations.owner, owner), inArray(relations.other, inList(others))));
+		const database = this.#shards.of(owner);
+		const rows = await database.all<typeof relations.$inferSelect>(sql`SELECT ${columns(relations)} FROM relations
+			WHERE owner = ${owner} AND other IN ${list(database.dialect, others)}`);
 		return new Map(rows.map((row) => [row.other, row]));
 	}
 
@@ -83,13 +81,13 @@ export class RelationStore {
 	 * indexes: by the primary key it would be every follower as well.
 	 */
 	async sources(owner: Id): Promise<Source[]> {
-		const columns = sql`other, version, friend_at AS friendAt, following_at AS followingAt, muting_at AS mutingAt, muting_until AS mutingUntil`;
-		return this.#shards.of(owner).all<Source>(sql`
-			SELECT ${columns} FROM relations INDEXED BY relations_friends
-				WHERE owner = ${owner} AND friend_at IS NOT NULL
+		const database = this.#shards.of(owner);
+		const from = (index: string) => sql`SELECT other, version, friend_at AS "friendAt", following_at AS "followingAt",
+			muting_at AS "mutingAt", muting_until AS "mutingUntil" FROM relations ${indexedBy(database.dialect, index)}`;
+		return database.all<Source>(sql`
+			${from("relations_friends")} WHERE owner = ${owner} AND friend_at IS NOT NULL
 			UNION ALL
-			SELECT ${columns} FROM relations INDEXED BY relations_following
-				WHERE owner = ${owner} AND following_at IS NOT NULL AND friend_at IS NULL`);
+			${from("relations_following")} WHERE owner = ${owner} AND following_at IS NOT NULL AND friend_at IS NULL`);
 	}
 
 	/**
@@ -98,17 +96,8 @@ export class RelationStore {
 	 */
 	async setTurn(owner: Id, others: Iterable<Id>, turn: number): Promise<void> {
 		await this.#shards.gather(others, (database, group) =>
-			database
-				.update(relations)
-				.set({ turn })
-				.where(
-					and(
-						inArray(relations.owner, inList(group)),
-						eq(relations.other, owner),
-						sql`coalesce(${relations.turn}, 0) < ${turn}`,
-					),
-				)
-				.returning({ owner: relations.owner }),
+			database.all(sql`UPDATE relations SET turn = ${turn}
+				WHERE owner IN ${list(database.dialect, group)} AND other = ${owner} AND coalesce(turn, 0) < ${turn}`),
 		);
 	}
 
@@ -117,26 +106,19 @@ export class RelationStore {
 	 * owner's row knows.
 	 */
 	async mute(owner: Id, other: Id, mute: Mute, job: Job): Promise<void> {
-		const database = this.#shards.of(owner);
-		await database.batch([
-			database
-				.insert(relations)
-				.values({ owner, other, version: 0, ...mute })
-				.onConflictDoUpdate({ target: [relations.owner, relations.other], set: mute }),
-			promise(database, job, this.#now()),
+		await this.#shards.of(owner).batch([
+			sql`INSERT INTO relations (owner, other, version, muting_at, muting_until)
+				VALUES (${owner}, ${other}, 0, ${mute.mutingAt}, ${mute.mutingUntil})
+				ON CONFLICT (owner, other) DO UPDATE SET muting_at = excluded.muting_at, muting_until = excluded.muting_until`,
+			promise(job, this.#now()),
 		]);
 	}
 
 	/** A page of a list, newest first, from `before` (exclusive). */
 	async list(owner: Id, list: RelationList, before: RelationKey | undefined, limit: number): Promise<RelationKey[]> {
 		const at = LIST_COLUMNS[list];
-		return this.#page(
-			owner,
-			list,
-			before && sql`(${at}, ${relations.other}) < (${before.at}, ${before.other})`,
-			[desc(at), desc(relations.other)],
-			limit,
-		);
+		const condition = before ? sql`(${at}, other) < (${before.at}, ${before.other})` : sql`true`;
+		return this.#page(owner, at, condition, sql`${at} DESC, other DESC`, limit);
 	}
 
 	/**
@@ -150,18 +132,10 @@ export class RelationStore {
 		limit: number,
 	): Promise<RelationKey[]> {
 		const at = LIST_COLUMNS[list];
-		const strangers = list === "followers" ? sql`${relations.friendAt} IS NULL` : undefined;
-		return this.#page(
-			owner,
-			list,
-			and(
-				sql`coalesce(${relations.turn}, 0) % 2 = 0`,
-				strangers,
-				after && sql`(${at}, ${relations.other}) > (${after.at}, ${after.other})`,
-			),
-			[at, relations.other],
-			limit,
-		);
+		const strangers = list === "followers" ? sql`AND friend_at IS NULL` : undefined;
+		const later = after && sql`AND (${at}, other) > (${after.at}, ${after.other})`;
+		const condition = sql`coalesce(turn, 0) % 2 = 0 ${strangers} ${later}`;
+		return this.#page(owner, at, condition, sql`${at}, other`, limit);
 	}
 
 	/**
@@ -180,9 +154,7 @@ export class RelationStore {
 			{ ...to, version: from.version + 1 },
 			sql`${room} AND ${unchanged}`,
 		);
-		const database = this.#shards.of(pair.low);
-		const [written] = await database.batch([write, promise(database, job, this.#now())]);
-		return written.length > 0;
+		return this.#writes(pair.low, write, job);
 	}
 
 	/**
@@ -192,28 +164,17 @@ export class RelationStore {
 	 * @returns false when there is no place, or somebody else holds one for the same pair.
 	 */
 	async hold({ low, high }: Pair, job: Job): Promise<boolean> {
-		const database = this.#shards.of(high);
-		const [held] = await database.batch([
-			database
-				.insert(relations)
-				.select(
-					sql`SELECT ${high}, ${low}, 0, NULL, ${job.id}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE ${roomFor(high)}`,
-				)
-				.onConflictDoUpdate({
-					target: [relations.owner, relations.other],
-					set: { friendHold: job.id },
-					setWhere: sql`friend_hold IS NULL`,
-				})
-				.returning({ owner: relations.owner }),
-			promise(database, job, this.#now()),
-		]);
-		return held.length > 0;
+		const write = sql`INSERT INTO relations (owner, other, version, friend_hold)
+			SELECT ${asText(high)}, ${asText(low)}, 0, ${asText(job.id)} WHERE ${roomFor(high)}
+			ON CONFLICT (owner, other) DO UPDATE SET friend_hold = excluded.friend_hold WHERE relations.friend_hold IS NULL
+			RETURNING 1`;
+		return this.#writes(high, write, job);
 	}
 
 	/** Whether an account has as many friends as it can have, counting the places that are held. */
 	async isFull(owner: Id): Promise<boolean> {
-		const [row] = await this.#shards.of(owner).all<{ room: number }>(sql`SELECT ${roomFor(owner)} AS room`);
-		return row?.room !== 1;
+		const [row] = await this.#shards.of(owner).all<{ room: unknown }>(sql`SELECT ${roomFor(owner)} AS room`);
+		return !row?.room;
 	}
 
 	/**
@@ -224,11 +185,11 @@ export class RelationStore {
 	async holder({ low, high }: Pair): Promise<Id | null | undefined> {
 		const [row] = await this.#shards
 			.of(high)
-			.select({ friendAt: relations.friendAt, hold: relations.friendHold })
-			.from(relations)
-			.where(and(eq(relations.owner, high), eq(relations.other, low)));
+			.all<{ friendAt: number | null; hold: Id | null }>(
+				sql`SELECT friend_at AS "friendAt", friend_hold AS hold FROM relations WHERE owner = ${high} AND other = ${low}`,
+			);
 		if (!row) return undefined;
-		return row.friendAt === null ? ((row.hold as Id | null) ?? undefined) : null;
+		return row.friendAt === null ? (row.hold ?? undefined) : null;
 	}
 
 	/** The version that the higher id's side has. */
@@ -238,57 +199,51 @@ export class RelationStore {
 
 	/** Brings the higher id's side up to the authority's tie, and gives the place back that `hold` held. */
 	async mirror({ low, high }: Pair, tie: Tie, hold?: Id): Promise<void> {
-		await this.#upsert(high, low, flip(tie), sql`true`, hold);
+		await this.#shards.of(high).batch([this.#upsert(high, low, flip(tie), sql`true`, hold)], ownCounts(high));
+	}
+
+	/** Runs a write and promises `job`, in one atomic batch, after any other that changes the owner's counts. */
+	async #writes(owner: Id, write: SQL, job: Job): Promise<boolean> {
+		const [written] = await this.#shards.of(owner).batch([write, promise(job, this.#now())], ownCounts(owner));
+		return written !== undefined && written.length > 0;
 	}
 
 	#upsert(owner: Id, other: Id, tie: Tie, condition: SQL, hold?: string) {
 		const { version, friendAt, requestedAt, requestedByAt, followingAt, followerAt, blockingAt, blockedByAt } = tie;
 		// An older version must not undo a newer one, but a hold is given back in any case.
 		const newer = (column: string) =>
-			sql.raw(`CASE WHEN excluded.version >= version THEN excluded.${column} ELSE ${column} END`);
-		return this.#shards
-			.of(owner)
-			.insert(relations)
-			.select(
-				sql`SELECT ${owner}, ${other}, ${version}, ${friendAt}, NULL, ${requestedAt}, ${requestedByAt}, ${followingAt}, ${followerAt},
-					${blockingAt}, ${blockedByAt}, NULL, NULL, NULL WHERE ${condition}`,
-			)
-			.onConflictDoUpdate({
-				target: [relations.owner, relations.other],
-				set: {
-					version: newer("version"),
-					friendAt: newer("friend_at"),
-					requestedAt: newer("requested_at"),
-					requestedByAt: newer("requested_by_at"),
-					followingAt: newer("following_at"),
-					followerAt: newer("follower_at"),
-					blockingAt: newer("blocking_at"),
-					blockedByAt: newer("blocked_by_at"),
-					friendHold: hold === undefined ? sql.raw("friend_hold") : sql`nullif(friend_hold, ${hold})`,
-				},
-			})
-			.returning({ owner: relations.owner });
+			sql.raw(
+				`${column} = CASE WHEN excluded.version >= relations.version THEN excluded.${column} ELSE relations.${column} END`,
+			);
+		const held = hold === undefined ? sql`` : sql`, friend_hold = nullif(relations.friend_hold, ${hold})`;
+		return sql`INSERT INTO relations (owner, other, version, friend_at, requested_at, requested_by_at,
+				following_at, follower_at, blocking_at, blocked_by_at)
+			SELECT ${asText(owner)}, ${asText(other)}, ${asInteger(version)}, ${asInteger(friendAt)}, ${asInteger(requestedAt)},
+				${asInteger(requestedByAt)}, ${asInteger(followingAt)}, ${asInteger(followerAt)}, ${asInteger(blockingAt)},
+				${asInteger(blockedByAt)} WHERE ${condition}
+			ON CONFLICT (owner, other) DO UPDATE SET ${newer("version")}, ${newer("friend_at")}, ${newer("requested_at")},
+				${newer("requested_by_at")}, ${newer("following_at")}, ${newer("follower_at")}, ${newer("blocking_at")},
+				${newer("blocked_by_at")} ${held}
+			RETURNING 1`;
 	}
 
 	async #page(
 		owner: Id,
-		list: RelationList,
-		condition: SQL | undefined,
-		order: (SQL | (typeof LIST_COLUMNS)[RelationList] | typeof relations.other)[],
+		at: (typeof LIST_COLUMNS)[RelationList],
+		condition: SQL,
+		order: SQL,
 		limit: number,
-	) {
-		const column = LIST_COLUMNS[list];
-		const rows = await this.#shards
-			.of(owner)
-			.select({ at: column, other: relations.other })
-			.from(relations)
-			.where(and(eq(relations.owner, owner), isNotNull(column), condition))
-			.orderBy(...order)
-			.limit(limit);
-		return rows.map(({ at, other }) => ({ at: at ?? 0, other }));
+	): Promise<RelationKey[]> {
+		return this.#shards.of(owner).all<RelationKey>(sql`SELECT ${at} AS at, other FROM relations
+			WHERE owner = ${owner} AND ${at} IS NOT NULL AND ${condition} ORDER BY ${order} LIMIT ${limit}`);
 	}
 }
 
 function roomFor(owner: Id): SQL {
 	return sql`((SELECT friend_count FROM profiles WHERE id = ${owner}) < ${FRIEND_LIMIT})`;
+}
+
+/** The row with the owner's counts: what changes them, or depends on them, comes one after the other. */
+function ownCounts(owner: Id): SQL {
+	return sql`profiles WHERE id = ${owner}`;
 }

@@ -1,14 +1,14 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { hashPassword } from "better-auth/crypto";
-import { type SQL, sql } from "drizzle-orm";
 import { usernameSchema } from "../accounts/auth-routes.ts";
 import { createRouter, idSchema, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { rankOf } from "../posts/audience.ts";
 import { audienceSchema, textSchema } from "../posts/post.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import type { ShardMap } from "../store/shard-map.ts";
-import type { ShardDatabase, Shards } from "../store/shards.ts";
+import type { Shards } from "../store/shards.ts";
 import type { Timelines } from "../timeline/client.ts";
+import { BulkStore } from "./bulk.ts";
 
 /** Rows of each kind in one call; together at most {@link IMPORT_BODY} bytes. */
 const MOST = 5000;
@@ -93,14 +93,16 @@ export interface ImportServices {
 }
 
 export function importRoutes(services: ImportServices) {
+	const bulk = new BulkStore(services.shards);
 	return createRouter().openapi(importRoute, async (c) => {
 		const body = c.req.valid("json");
 		const counts = {
-			...(await importAccounts(services, body.accounts, body.password)),
-			...(await importTies(services.shards, body.friendships, body.follows)),
-			posts: await importPosts(services.shards, body.posts),
-			comments: await importComments(services.shards, body.comments),
-			likes: await importLikes(services.shards, body.likes),
+			...(await importAccounts(services, bulk, body.accounts, body.password)),
+			friendships: await bulk.friendships(body.friendships),
+			follows: await bulk.follows(body.follows),
+			posts: await bulk.posts(body.posts.map((post) => ({ ...post, audience: rankOf(post.audience) }))),
+			comments: await bulk.comments(body.comments),
+			likes: await bulk.likes(body.likes),
 			rebuild: body.rebuild.length,
 		};
 		await Promise.all(body.rebuild.map((owner) => services.timelines.of(owner).drop()));
@@ -109,10 +111,10 @@ export function importRoutes(services: ImportServices) {
 }
 
 type AccountRow = z.infer<typeof accountRow>;
-type TieRow = z.infer<typeof tieRow>;
 
 async function importAccounts(
-	{ identity, shards, map, minter, now }: ImportServices,
+	{ identity, map, minter, now }: ImportServices,
+	bulk: BulkStore,
 	accounts: readonly AccountRow[],
 	password: string | undefined,
 ): Promise<{ accounts: number; refused: number }> {
@@ -153,103 +155,10 @@ async function importAccounts(
 	]);
 	// A row whose address or username belongs to another account was left out, and gets no profile either.
 	const ids = new Set(found?.results.map(({ id }) => id));
-	const made = await insert(
-		shards,
+	const made = await bulk.profiles(
 		accounts
 			.filter(({ id }) => ids.has(id))
-			.map(({ id, username, displayName, bio }) => ({
-				on: id,
-				row: [id, username.toLowerCase(), displayName, bio, map.regionOf(id)],
-			})),
-		(rows) => sql`INSERT INTO profiles (id, username, display_name, bio, region)
-			SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM json_each(${rows}) WHERE true
-			ON CONFLICT DO NOTHING RETURNING 1`,
+			.map((account) => ({ ...account, username: account.username.toLowerCase(), region: map.regionOf(account.id) })),
 	);
 	return { accounts: made, refused: accounts.length - ids.size };
-}
-
-/** Both sides of each tie, as a settled pair has them: version 1 on either shard. */
-async function importTies(shards: Shards, friendships: readonly TieRow[], follows: readonly TieRow[]) {
-	const tie = (column: string, pairs: readonly (readonly [Id, Id, number])[]) =>
-		insert(
-			shards,
-			pairs.map(([owner, other, at]) => ({ on: owner, row: [owner, other, at] })),
-			(rows) => sql`INSERT INTO relations (owner, other, version, ${sql.raw(column)})
-				SELECT value->>0, value->>1, 1, value->>2 FROM json_each(${rows}) WHERE true
-				ON CONFLICT DO UPDATE SET ${sql.raw(column)} = excluded.${sql.raw(column)}, version = version + 1 WHERE ${sql.raw(column)} IS NULL RETURNING 1`,
-		);
-	const mirrored = friendships.flatMap(([a, b, at]): (readonly [Id, Id, number])[] => [
-		[a, b, at],
-		[b, a, at],
-	]);
-	const friends = await tie("friend_at", mirrored);
-	const following = await tie("following_at", follows);
-	await tie(
-		"follower_at",
-		follows.map(([follower, followed, at]) => [followed, follower, at] as const),
-	);
-	return { friendships: friends / 2, follows: following };
-}
-
-async function importPosts(shards: Shards, posts: readonly z.infer<typeof postRow>[]): Promise<number> {
-	return insert(
-		shards,
-		posts.map(({ id, authorId, text, audience }) => ({ on: id, row: [id, authorId, text, rankOf(audience)] })),
-		(rows) => sql`INSERT INTO posts (id, author_id, text, audience)
-			SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(${rows}) WHERE true
-			ON CONFLICT DO NOTHING RETURNING 1`,
-	);
-}
-
-/** Comments on posts, not on other comments. */
-async function importComments(shards: Shards, comments: readonly z.infer<typeof commentRow>[]): Promise<number> {
-	return insert(
-		shards,
-		comments.map(({ id, authorId, parentId, text }) => ({ on: id, row: [id, authorId, parentId, text] })),
-		(rows) => sql`INSERT INTO posts (id, author_id, parent_id, root_id, text, audience)
-			SELECT value->>0, value->>1, parent.id, parent.id, value->>3, parent.audience
-			FROM json_each(${rows}) JOIN posts AS parent ON parent.id = value->>2 AND parent.parent_id IS NULL WHERE true
-			ON CONFLICT DO NOTHING RETURNING 1`,
-	);
-}
-
-async function importLikes(shards: Shards, likes: readonly TieRow[]): Promise<number> {
-	return insert(
-		shards,
-		likes.map(([postId, accountId, at]) => ({ on: postId, row: [postId, accountId, at] })),
-		(rows) => sql`INSERT INTO likes (post_id, account_id, liked_at)
-			SELECT value->>0, value->>1, value->>2 FROM json_each(${rows})
-			WHERE EXISTS (SELECT 1 FROM posts WHERE id = value->>0) ON CONFLICT DO NOTHING RETURNING 1`,
-	);
-}
-
-/** Characters of one bound value: D1 takes 2 MB, and a character is at most 3 bytes. */
-const VALUE = 600_000;
-
-/** The rows travel as JSON values, one statement each. @returns how many were written. */
-async function insert(
-	shards: Shards,
-	rows: readonly { on: Id; row: unknown[] }[],
-	statement: (rows: string) => SQL,
-): Promise<number> {
-	const groups = new Map<ShardDatabase, string[][]>();
-	const sizes = new Map<ShardDatabase, number>();
-	for (const { on, row } of rows) {
-		const database = shards.of(on);
-		const text = JSON.stringify(row);
-		const size = (sizes.get(database) ?? VALUE) + text.length + 1;
-		const parts = groups.get(database) ?? [];
-		if (size > VALUE) parts.push([]);
-		parts.at(-1)?.push(text);
-		sizes.set(database, size > VALUE ? text.length : size);
-		groups.set(database, parts);
-	}
-	const written = await Promise.all(
-		[...groups].map(async ([database, parts]) => {
-			let count = 0;
-			for (const part of parts) count += (await database.all(statement(`[${part.join(",")}]`))).length;
-			return count;
-		}),
-	);
-	return written.reduce((sum, count) => sum + count, 0);
 }

@@ -1,9 +1,9 @@
-import { and, eq, lte, sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import { reportFailure } from "../report.ts";
+import type { ShardDatabase } from "./database.ts";
 import { type Id, isId } from "./ids.ts";
-import { outbox, outboxChunks } from "./schema.ts";
-import type { ShardDatabase, Shards } from "./shards.ts";
+import type { Shards } from "./shards.ts";
 
 /**
  * The outbox: what was promised and is not yet done.
@@ -42,22 +42,27 @@ export interface Job<T extends Task = Task> {
 export const SWEEP_AFTER = 60_000;
 /** The longest wait between two tries, in milliseconds. */
 export const LONGEST_DELAY = 3_600_000;
+/** After so many tries the delay would be longer than that. */
+const DOUBLINGS = Math.floor(Math.log2(LONGEST_DELAY / SWEEP_AFTER));
 
 /** Doubles with each try, from a minute to an hour; up to a tenth of chance keeps a crowd apart. */
 export function sweepDelay(attempts: number, random: number): number {
-	const delay = Math.min(SWEEP_AFTER * 2 ** Math.min(attempts, 10), LONGEST_DELAY);
+	const delay = attempts > DOUBLINGS ? LONGEST_DELAY : SWEEP_AFTER * 2 ** attempts;
 	return Math.round(delay * (1 + random / 10));
 }
 
 /** The statement that promises a job: put it into the batch that makes the change, which fails when the job's id is taken. */
-export function promise(database: ShardDatabase, { id, task }: Job, now: number) {
-	return database.insert(outbox).values({ id, task: JSON.stringify(task), dueAt: now + SWEEP_AFTER });
+export function promise({ id, task }: Job, now: number): SQL {
+	return sql`INSERT INTO outbox (id, task, due_at) VALUES (${id}, ${JSON.stringify(task)}, ${now + SWEEP_AFTER})`;
 }
 
 /** Whether a write failed because its id belongs to another row. */
 export function isTaken(error: unknown): boolean {
 	for (let cause = error; cause instanceof Error; cause = cause.cause) {
 		if (/UNIQUE constraint failed: (posts|outbox)\.id/.test(cause.message)) return true;
+		// Postgres has a code for it; the one driver says `constraint_name`, the other `constraint`.
+		const { code, constraint_name, constraint } = cause as unknown as Record<string, string | undefined>;
+		if (code === "23505" && /^(posts|outbox)_pkey$/.test(constraint_name ?? constraint ?? "")) return true;
 	}
 	return false;
 }
@@ -76,13 +81,15 @@ export async function underFreshId<T>(mint: () => Id, write: (id: Id) => Promise
 }
 
 /** The statement that crosses a job off. */
-export function done(database: ShardDatabase, jobId: Id) {
-	return database.delete(outbox).where(eq(outbox.id, jobId));
+export function done(jobId: Id): SQL {
+	return sql`DELETE FROM outbox WHERE id = ${jobId}`;
 }
 
 export async function loadJob(shards: Shards, jobId: Id): Promise<Job | undefined> {
-	const [row] = await shards.of(jobId).select().from(outbox).where(eq(outbox.id, jobId));
-	return row && { id: row.id, task: parseTask(row.task), progress: row.progress };
+	const [row] = await shards
+		.of(jobId)
+		.all<{ task: string; progress: string | null }>(sql`SELECT task, progress FROM outbox WHERE id = ${jobId}`);
+	return row && { id: jobId, task: parseTask(row.task), progress: row.progress };
 }
 
 /** @throws ZodError when a row holds no task this version knows. */
@@ -98,31 +105,19 @@ export interface Due {
 
 /** Takes up to `limit` jobs and chunks that are due and puts their next try off, later and later. */
 export async function takeDue(database: ShardDatabase, now: number, random: number, limit: number): Promise<Due> {
-	// The attempts are in the row, so SQLite works the delay out; the same formula as sweepDelay.
-	const later = sql`${now} + CAST(min(${SWEEP_AFTER} << min(attempts, 10), ${LONGEST_DELAY}) * ${1 + random / 10} AS INTEGER)`;
+	// The attempts are in the row, so the database works the delay out; the same formula as sweepDelay.
+	const delay = sql`CASE WHEN attempts > ${DOUBLINGS} THEN ${LONGEST_DELAY} ELSE CAST(${SWEEP_AFTER} AS bigint) << attempts END`;
+	const later = sql`CAST(${now} AS bigint) + CAST(${delay} * CAST(${1 + random / 10} AS double precision) AS bigint)`;
+	const due = sql`due_at <= ${now} ORDER BY due_at LIMIT ${limit}`;
+	// Asked twice for what is due: of two sweepers that take the same row in Postgres, the later one looks again.
 	const [jobs, chunks] = await database.batch([
-		database
-			.update(outbox)
-			.set({ attempts: sql`attempts + 1`, dueAt: later })
-			.where(
-				and(
-					lte(outbox.dueAt, now),
-					sql`id IN (SELECT id FROM outbox WHERE due_at <= ${now} ORDER BY due_at LIMIT ${limit})`,
-				),
-			)
-			.returning({ id: outbox.id }),
-		database
-			.update(outboxChunks)
-			.set({ attempts: sql`attempts + 1`, dueAt: later })
-			.where(
-				and(
-					lte(outboxChunks.dueAt, now),
-					sql`(job_id, chunk) IN (SELECT job_id, chunk FROM outbox_chunks WHERE due_at <= ${now} ORDER BY due_at LIMIT ${limit})`,
-				),
-			)
-			.returning({ jobId: outboxChunks.jobId, chunk: outboxChunks.chunk }),
+		sql`UPDATE outbox SET attempts = attempts + 1, due_at = ${later}
+			WHERE due_at <= ${now} AND id IN (SELECT id FROM outbox WHERE ${due}) RETURNING id`,
+		sql`UPDATE outbox_chunks SET attempts = attempts + 1, due_at = ${later}
+			WHERE due_at <= ${now} AND (job_id, chunk) IN (SELECT job_id, chunk FROM outbox_chunks WHERE ${due})
+			RETURNING job_id AS "jobId", chunk`,
 	]);
-	return { jobs: jobs.map((job) => job.id), chunks };
+	return { jobs: (jobs ?? []).map((job) => job.id as Id), chunks: (chunks ?? []) as Due["chunks"] };
 }
 
 /** The message of the `fanout` queue: look at this job. The version is the message's form. */

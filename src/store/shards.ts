@@ -1,26 +1,16 @@
-import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
+import type { ShardDatabase } from "./database.ts";
 import type { Id } from "./ids.ts";
-import * as schema from "./schema.ts";
 import type { ShardMap } from "./shard-map.ts";
-
-/** One physical shard, seen through drizzle. */
-export type ShardDatabase = DrizzleD1Database<typeof schema>;
 
 /** Finds the physical database of an id. */
 export class Shards {
 	readonly #map: ShardMap;
 	readonly #databases: Map<string, ShardDatabase>;
 
-	/** @throws Error when the map names a database that `bindings` does not hold. */
-	constructor(map: ShardMap, bindings: Readonly<Record<string, unknown>>) {
+	/** @param open gives the database of each name in the map. */
+	constructor(map: ShardMap, open: (name: string) => ShardDatabase) {
 		this.#map = map;
-		this.#databases = new Map(
-			map.databases.map((name) => {
-				const binding = bindings[name];
-				if (binding === undefined) throw new Error(`the shard map names ${name}, which is not bound`);
-				return [name, drizzle(binding as D1Database, { schema })];
-			}),
-		);
+		this.#databases = new Map(map.databases.map((name) => [name, open(name)]));
 	}
 
 	/** The database that holds what belongs to `id`. */

@@ -237,7 +237,7 @@ export class TimelineObject extends DurableObject {
 	}
 
 	async #look() {
-		await this.#pull();
+		if (this.#timeline.relations?.heavy.length) await this.#pull();
 		const look = await this.#timeline.look();
 		await this.#noteRead();
 		return look;

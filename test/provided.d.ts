@@ -1,0 +1,11 @@
+import "vitest";
+
+declare module "vitest" {
+	/** What `vitest.config.ts` hands to the tests that run in Node. */
+	interface ProvidedContext {
+		/** The connection string of a shard's database on a Postgres server; empty when there is none. */
+		postgresUrl: string;
+		/** The texts of `migrations/postgres/`, in order. */
+		postgresMigrations: string[];
+	}
+}
