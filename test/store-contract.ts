@@ -122,6 +122,8 @@ export function storeContract(shards: Shards): void {
 				followerCount: 0,
 				followingCount: 0,
 				postCount: 0,
+				heavy: 0,
+				herald: null,
 			});
 			expect([...(await accounts.byIds([ann, ben, mint()])).keys()].sort()).toEqual([ann, ben].sort());
 			expect(await accounts.byIds([])).toEqual(new Map());
@@ -301,9 +303,9 @@ export function storeContract(shards: Shards): void {
 			const no = { friendAt: null, followingAt: null, mutingAt: null, mutingUntil: null };
 			expect(sources).toEqual(
 				[
-					{ ...no, other: friend, friendAt: 11 },
-					{ ...no, other: both, friendAt: 12, followingAt: 13 },
-					{ ...no, other: followed, followingAt: 14, mutingAt: 16, mutingUntil: 17 },
+					{ ...no, other: friend, version: 1, friendAt: 11 },
+					{ ...no, other: both, version: 2, friendAt: 12, followingAt: 13 },
+					{ ...no, other: followed, version: 1, followingAt: 14, mutingAt: 16, mutingUntil: 17 },
 				].sort((a, b) => (a.other < b.other ? -1 : 1)),
 			);
 			expect((await relations.list(ann, "muting", undefined, 9)).map((row) => row.other)).toEqual([fan, followed]);
