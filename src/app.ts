@@ -1,6 +1,7 @@
 import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
+import { deliveryRoutes } from "./fanout/routes.ts";
 import { feedRoutes } from "./feed/routes.ts";
 import { streamRoutes } from "./feed/stream-routes.ts";
 import { syncRoutes } from "./feed/sync-routes.ts";
@@ -12,6 +13,7 @@ import { blockRoutes } from "./graph/block-routes.ts";
 import { followRoutes } from "./graph/follow-routes.ts";
 import { friendRoutes } from "./graph/friend-routes.ts";
 import { auditRoutes } from "./ops/audit.ts";
+import { deadLetterRoutes } from "./ops/dead-letters.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
 import { requireOperator } from "./ops/secret.ts";
 import { reactionRoutes } from "./posts/reaction-routes.ts";
@@ -46,7 +48,9 @@ export function createApp(services: Services) {
 	app.route("/", reactionRoutes(services));
 	app.route("/", feedRoutes(services));
 	app.route("/", syncRoutes(services));
+	app.route("/", deliveryRoutes(services));
 	app.route("/", auditRoutes(services));
+	app.route("/", deadLetterRoutes(services));
 	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));
 
 	const scheme = { type: "http", scheme: "bearer" } as const;

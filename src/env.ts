@@ -31,6 +31,8 @@ const settingsSchema = z.object({
 	DORMANT_AFTER_DAYS: z.number().positive().default(30),
 	/** Posts of authors with more followers are not pushed to these, but pulled by them. */
 	PUSH_LIMIT: z.int().min(1).default(20_000),
+	/** The bindings of the queues that carry deliveries, by recipient. */
+	DELIVER_QUEUES: z.array(z.string().min(1)).min(1).default(["DELIVER"]),
 	/** How often a timeline checks itself against the store; 0 is never. */
 	AUDIT_EVERY_HOURS: z.number().min(0).default(168),
 	AUTH_RATE_LIMIT: z.enum(["on", "off"]),

@@ -1,5 +1,15 @@
 /** What is counted; `docs/metrics.md` says what each means. */
-export const METRICS = ["feed_audit_checked", "feed_audit_drift", "feed_build_seconds", "feed_build_partial"] as const;
+export const METRICS = [
+	"feed_audit_checked",
+	"feed_audit_drift",
+	"feed_build_seconds",
+	"feed_build_partial",
+	"delivery_seconds",
+	"delivery_failed",
+	"fanout_backlog",
+	"fanout_lag_seconds",
+	"fanout_dead",
+] as const;
 export type Metric = (typeof METRICS)[number];
 
 /** Figures for operators: into Workers Analytics Engine where it is bound, into the log otherwise. */

@@ -4,8 +4,9 @@ import { AccountStore } from "./accounts/store.ts";
 import { type Env, parseSettings, type Settings } from "./env.ts";
 import { AuthorChannels } from "./fanout/channel.ts";
 import type { FanoutServices } from "./fanout/consume.ts";
+import { DeadLetters } from "./fanout/dead-letters.ts";
 import { HeavyAuthors } from "./fanout/heavy.ts";
-import type { ChunkMessage } from "./fanout/messages.ts";
+import { type ChunkMessage, ChunkQueues } from "./fanout/messages.ts";
 import { ProgressStore } from "./fanout/progress.ts";
 import { FeedPosts } from "./feed/posts.ts";
 import { StoreSource } from "./feed/source.ts";
@@ -75,7 +76,16 @@ function build(env: Env) {
 	const posts = new Posts({ accounts, graph, posts: postStore, timelines, doorbell, minter });
 
 	const channels = new AuthorChannels(env.CHANNEL);
-	const deliverQueue = env.DELIVER as Queue<ChunkMessage>;
+	const chunkQueues = new ChunkQueues(settings.DELIVER_QUEUES.map((name) => queueOf(env, name)));
+	const deadLetters = new DeadLetters({
+		shards,
+		progress,
+		doorbell,
+		chunkQueues,
+		fanoutQueue: env.FANOUT,
+		minter,
+		now,
+	});
 	const fanout: FanoutServices = {
 		shards,
 		relations,
@@ -86,7 +96,10 @@ function build(env: Env) {
 		timelines,
 		graph,
 		doorbell,
-		deliverQueue,
+		chunkQueues,
+		deadLetters,
+		metrics,
+		now,
 		random,
 	};
 
@@ -113,10 +126,18 @@ function build(env: Env) {
 			auditEvery: settings.AUDIT_EVERY_HOURS * 3_600_000 || Number.POSITIVE_INFINITY,
 		} satisfies TimelineServices,
 		fanout,
+		deadLetters,
+		progress,
 		shards,
 		minter,
 		now,
 	};
+}
+
+function queueOf(env: Env, name: string): Queue<ChunkMessage> {
+	const queue = env[name];
+	if (queue === undefined) throw new Error(`DELIVER_QUEUES names ${name}, which is not bound`);
+	return queue as Queue<ChunkMessage>;
 }
 
 /** An unknown key is looked for again at most so often, in milliseconds, so that forged ones cost little. */

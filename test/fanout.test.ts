@@ -2,15 +2,16 @@ import { createExecutionContext, createMessageBatch, getQueueResult } from "clou
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { consume, type FanoutServices } from "../src/fanout/consume.ts";
+import { DeadLetters, LAST_TRY } from "../src/fanout/dead-letters.ts";
 import { CHUNK_SIZE, cut, type FanoutTask, nextProgress, PAGE_SIZE } from "../src/fanout/expand.ts";
-import { retryDelay } from "../src/fanout/messages.ts";
+import { ChunkQueues, retryDelay } from "../src/fanout/messages.ts";
 import { type Progress, START } from "../src/fanout/progress.ts";
 import { sweep } from "../src/fanout/sweep.ts";
 import type { RelationKey } from "../src/graph/store.ts";
 import { Posts } from "../src/posts/posts.ts";
 import { servicesOf } from "../src/services.ts";
 import { EPOCH, encodeId, type Id, logicalShardOf } from "../src/store/ids.ts";
-import { Doorbell, type Job, promise, sweepDelay } from "../src/store/outbox.ts";
+import { Doorbell, type Job, LONGEST_DELAY, promise, sweepDelay } from "../src/store/outbox.ts";
 import type { Timeline } from "../src/timeline/client.ts";
 import { Timelines } from "../src/timeline/client.ts";
 import { call, eventually, type Person, signUp, signUpMany } from "./api.ts";
@@ -38,7 +39,11 @@ class HeldQueue {
 function held() {
 	const [fanoutQueue, deliverQueue] = [new HeldQueue(), new HeldQueue()];
 	const doorbell = new Doorbell(fanoutQueue as never);
-	const fanout: FanoutServices = { ...services.fanout, doorbell, deliverQueue: deliverQueue as never };
+	const fanout: FanoutServices = {
+		...services.fanout,
+		doorbell,
+		chunkQueues: new ChunkQueues([deliverQueue as never]),
+	};
 	const posts = new Posts({ ...services, posts: services.postStore, doorbell });
 	const publish = async (author: Person, text: string) => {
 		const { post } = await posts.publish(author.id as Id, posts.mintFor(author.id as Id), {
@@ -213,24 +218,34 @@ describe("a message that is lost", () => {
 	});
 });
 
-describe("recipients that cannot be reached", () => {
-	/** Timelines of which some fail, as an object does that was reset or is overloaded. */
-	class FailingTimelines extends Timelines {
-		readonly failing = new Set<string>();
-		readonly called: string[] = [];
-		override of(owner: Id): Timeline {
-			const timeline = super.of(owner);
-			return {
-				...timeline,
-				apply: async (changes) => {
-					this.called.push(owner);
-					if (this.failing.has(owner)) throw new Error("overloaded");
-					return timeline.apply(changes);
-				},
-			};
-		}
+/** Timelines of which some fail, as an object does that was reset or is overloaded. */
+class FailingTimelines extends Timelines {
+	readonly failing = new Set<string>();
+	readonly called: string[] = [];
+	override of(owner: Id): Timeline {
+		const timeline = super.of(owner);
+		return {
+			...timeline,
+			apply: async (changes) => {
+				this.called.push(owner);
+				if (this.failing.has(owner)) throw new Error("overloaded");
+				return timeline.apply(changes);
+			},
+		};
 	}
+}
 
+const letterServices = {
+	...services,
+	doorbell: services.fanout.doorbell,
+	chunkQueues: services.fanout.chunkQueues,
+	fanoutQueue: env.FANOUT,
+};
+
+const operator = <T>(method: string, path: string) =>
+	call<T>(method, path, { headers: { "x-operator-secret": env.OPERATOR_SECRET } });
+
+describe("recipients that cannot be reached", () => {
 	it("are the only ones tried again, later, and hold up nobody else", async () => {
 		const [author, ben, cho, dai] = await friends(3);
 		const { fanout, fanoutQueue, deliverQueue, publish } = held();
@@ -261,7 +276,7 @@ describe("recipients that cannot be reached", () => {
 	});
 });
 
-it("a message that makes no sense is sent back by itself, until the dead-letter queue takes it", async () => {
+it("a message that makes no sense is put aside at once, and holds up no other", async () => {
 	const [author, friend] = await friends(1);
 	const { fanout, fanoutQueue, deliverQueue, publish } = held();
 	vi.spyOn(console, "error").mockImplementation(() => {});
@@ -275,10 +290,53 @@ it("a message that makes no sense is sent back by itself, until the dead-letter 
 		{ v: 1, jobId: author.id, chunk: -1 },
 	];
 	const expanded = await jobs(fanout, [...poison.slice(0, 5), ...fanoutQueue.take()]);
-	expect(expanded.explicitAcks).toEqual(["5"]);
+	expect(expanded.explicitAcks).toHaveLength(6);
 	const delivered = await chunks(fanout, [...poison, ...deliverQueue.take()]);
-	expect(delivered.retryMessages.map((each) => each.msgId)).toEqual(["0", "1", "2", "3", "4", "5"]);
+	expect(delivered.retryMessages).toEqual([]);
+	const { items } = (await operator<{ items: { kind: string; body: unknown }[] }>("GET", "/ops/dead-letters")).body;
+	expect(items.map(({ kind }) => kind)).toEqual(Array.from({ length: 11 }, () => "message"));
+	expect(items[0]?.body).toEqual({ queue: "deliver", message: JSON.stringify(poison[5]) });
+	for (const { id } of (await operator<{ items: { id: string }[] }>("GET", "/ops/dead-letters")).body.items) {
+		expect((await operator("DELETE", `/ops/dead-letters/${id}`)).status).toBe(204);
+	}
 	expect(await friend?.texts()).toEqual(["beside poison"]);
+});
+
+it("recipients who cannot be reached for hours become a dead letter, which an operator sends again", async () => {
+	const [author, ben, cho] = await friends(2);
+	const { fanout, fanoutQueue, deliverQueue, publish } = held();
+	vi.spyOn(console, "error").mockImplementation(() => {});
+	const timelines = new FailingTimelines(env.TIMELINE, services.map);
+	const failing = { ...fanout, timelines };
+	const post = await publish(author, "for both");
+	await jobs(failing, fanoutQueue.take());
+	timelines.failing.add(cho?.id ?? "");
+	let now = Date.now();
+	const progress = () => author.ok("GET", `/v1/posts/${post.id}/delivery`);
+	for (let round = 0; round <= LAST_TRY; round++) {
+		await chunks(failing, deliverQueue.take());
+		expect(await progress()).toMatchObject({ followers: 2, delivered: 1, failed: 0, completedAt: null });
+		now += 2 * LONGEST_DELAY;
+		const services = { ...failing, deadLetters: new DeadLetters({ ...letterServices, now: () => now }) };
+		await sweep(services, now);
+	}
+	expect(deliverQueue.take()).toEqual([]);
+	expect(await progress()).toMatchObject({ followers: 2, delivered: 1, failed: 1 });
+	expect(await outboxRows()).toBe(0);
+
+	const list = async () =>
+		(await operator<{ items: Record<string, unknown>[] }>("GET", "/ops/dead-letters")).body.items;
+	expect(await list()).toMatchObject([
+		{ kind: "chunk", body: { recipients: [cho?.id] }, error: "Error: overloaded", attempts: LAST_TRY },
+	]);
+	timelines.failing.clear();
+	expect((await operator("POST", "/ops/dead-letters/redrive-all")).body).toEqual({ redriven: 1, more: false });
+	await eventually(async () => expect(await cho?.texts()).toEqual(["for both"]));
+	expect(await ben?.texts()).toEqual(["for both"]);
+	await eventually(async () => expect(await progress()).toMatchObject({ delivered: 2, failed: 0 }));
+	expect((await progress()).completedAt).not.toBeNull();
+	expect(await list()).toEqual([]);
+	expect((await ben?.call("GET", `/v1/posts/${post.id}/delivery`))?.status).toBe(403);
 });
 
 describe("an audience larger than a page", () => {
@@ -335,7 +393,10 @@ describe("the plan of a fan-out", () => {
 				fc.integer({ min: 0, max: 3 }),
 				number,
 				number,
-				(kind, audience, friendCount, followerCount) => {
+				fc.constantFrom(1, 3),
+				(kind, audience, friendCount, followerCount, count) => {
+					const queues = { count, partOf: (id: Id) => id.charCodeAt(id.length - 1) % count };
+					const numbers = new Set<number>();
 					const people = {
 						own: [key(0)],
 						friends: Array.from({ length: friendCount }, (_, i) => key(1 + i)),
@@ -352,19 +413,26 @@ describe("the plan of a fan-out", () => {
 						const list = people[progress.phase];
 						const from = progress.after ? list.findIndex((each) => each.at === progress.after?.at) + 1 : 0;
 						const recipients = list.slice(from, from + PAGE_SIZE);
-						const made = cut(recipients, progress);
-						made.forEach((chunk, i) => {
-							expect(chunk.chunk).toBe(progress.chunks + i);
-							expect(chunk.recipients.length).toBeLessThanOrEqual(CHUNK_SIZE);
-							reached.push(...chunk.recipients);
-						});
-						progress = nextProgress(task(kind, audience), progress, recipients, made.length);
+						const { chunks: made, end } = cut(recipients, progress, queues);
+						for (const { chunk, recipients: ids } of made) {
+							expect(chunk).toBeGreaterThanOrEqual(progress.chunks);
+							expect(chunk).toBeLessThan(end);
+							expect(numbers.has(chunk)).toBe(false);
+							numbers.add(chunk);
+							expect(ids.length).toBeLessThanOrEqual(CHUNK_SIZE);
+							// The number tells the queue, and each recipient has hers.
+							for (const id of ids) expect(chunk % count).toBe(queues.partOf(id));
+							reached.push(...ids);
+						}
+						progress = nextProgress(task(kind, audience), progress, recipients, end);
 					}
-					expect(reached).toEqual([
+					const expected = [
 						author,
 						...(audience <= 2 ? people.friends.map((each) => each.other) : []),
 						...(audience <= 1 ? people.followers.map((each) => each.other) : []),
-					]);
+					];
+					expect(reached.toSorted()).toEqual(expected.toSorted());
+					if (count === 1) expect(reached).toEqual(expected);
 				},
 			),
 			{ numRuns: 60 },

@@ -524,7 +524,9 @@ export function storeContract(shards: Shards): void {
 				expect(await loadJob(shards, job.id)).toEqual(current);
 				if (next.phase !== "done") await progress.finishJob(job.id);
 			}
-			await progress.keep(job.id, 1, others.slice(0, 1));
+			await progress.keep(job.id, chunk(1), others.slice(0, 1), "why");
+			// Only what it was made from.
+			await progress.keep(job.id, chunk(1), [], "too late");
 			expect(await progress.load(job.id, 1)).toEqual({
 				job: current,
 				chunk: { chunk: 1, reason: "friend", recipients: others.slice(0, 1) },
@@ -532,7 +534,7 @@ export function storeContract(shards: Shards): void {
 			expect((await progress.load(job.id, 0))?.chunk.recipients).toEqual(others);
 			await progress.finishJob(job.id);
 			expect(await loadJob(shards, job.id)).toBeDefined();
-			await Promise.all([0, 1, 2].map((number) => progress.finishChunk(job.id, number)));
+			await Promise.all([0, 1, 2].map((number) => progress.finishChunk(job.id, chunk(number))));
 			expect(await progress.load(job.id, 1)).toBeUndefined();
 			expect(await loadJob(shards, job.id)).toBeUndefined();
 		});

@@ -146,7 +146,8 @@ CREATE TABLE outbox (
   task text NOT NULL,
   progress text,
   attempts integer NOT NULL DEFAULT 0,
-  due_at bigint NOT NULL
+  due_at bigint NOT NULL,
+  error text
 );
 
 CREATE INDEX outbox_due ON outbox (due_at);
@@ -158,7 +159,28 @@ CREATE TABLE outbox_chunks (
   recipients text NOT NULL,
   attempts integer NOT NULL DEFAULT 0,
   due_at bigint NOT NULL,
+  error text,
   PRIMARY KEY (job_id, chunk)
 );
 
 CREATE INDEX outbox_chunks_due ON outbox_chunks (due_at);
+
+-- How far a post has come on its way to others.
+CREATE TABLE deliveries (
+  post_id text COLLATE "C" NOT NULL PRIMARY KEY,
+  recipients integer NOT NULL,
+  delivered integer NOT NULL DEFAULT 0,
+  failed integer NOT NULL DEFAULT 0,
+  started_at bigint NOT NULL,
+  completed_at bigint
+);
+
+-- What was tried for the last time.
+CREATE TABLE dead_letters (
+  id text COLLATE "C" NOT NULL PRIMARY KEY,
+  kind text NOT NULL,
+  body text NOT NULL,
+  error text,
+  attempts integer NOT NULL,
+  since bigint NOT NULL
+);

@@ -137,7 +137,8 @@ CREATE TABLE outbox (
   task TEXT NOT NULL,
   progress TEXT,
   attempts INTEGER NOT NULL DEFAULT 0,
-  due_at INTEGER NOT NULL
+  due_at INTEGER NOT NULL,
+  error TEXT
 ) WITHOUT ROWID;
 
 CREATE INDEX outbox_due ON outbox (due_at);
@@ -149,7 +150,28 @@ CREATE TABLE outbox_chunks (
   recipients TEXT NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0,
   due_at INTEGER NOT NULL,
+  error TEXT,
   PRIMARY KEY (job_id, chunk)
 ) WITHOUT ROWID;
 
 CREATE INDEX outbox_chunks_due ON outbox_chunks (due_at);
+
+-- How far a post has come on its way to others.
+CREATE TABLE deliveries (
+  post_id TEXT NOT NULL PRIMARY KEY,
+  recipients INTEGER NOT NULL,
+  delivered INTEGER NOT NULL DEFAULT 0,
+  failed INTEGER NOT NULL DEFAULT 0,
+  started_at INTEGER NOT NULL,
+  completed_at INTEGER
+) WITHOUT ROWID;
+
+-- What was tried for the last time.
+CREATE TABLE dead_letters (
+  id TEXT NOT NULL PRIMARY KEY,
+  kind TEXT NOT NULL,
+  body TEXT NOT NULL,
+  error TEXT,
+  attempts INTEGER NOT NULL,
+  since INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -1,46 +1,65 @@
+import type { Metrics } from "../metrics.ts";
+import type { PostStore } from "../posts/store.ts";
 import { reportFailure } from "../report.ts";
+import { timeOf } from "../store/ids.ts";
 import type { Delivery } from "../timeline/changes.ts";
 import type { Timelines } from "../timeline/client.ts";
 import type { FanoutTask } from "./expand.ts";
 import type { ChunkMessage } from "./messages.ts";
-import type { ChunkReason, ProgressStore } from "./progress.ts";
+import { type ChunkReason, isPublishing, type ProgressStore } from "./progress.ts";
 
 export interface DeliverServices {
 	timelines: Timelines;
+	posts: PostStore;
 	progress: ProgressStore;
+	metrics: Metrics;
+	now: () => number;
+}
+
+/** How a chunk went. */
+export interface Outcome {
+	/** How many could not be reached; they are what is left of the chunk. */
+	missed: number;
+	/** Some of them have more to do than they can: they are left alone for longer. */
+	overloaded: boolean;
 }
 
 /**
  * Brings a chunk to its recipients, one call to each one's timeline. A repeat finds the chunk gone,
  * or finds timelines that have the change already.
- *
- * @returns how many could not be reached; they are what is left of the chunk.
  */
 export async function deliver(
-	{ timelines, progress }: DeliverServices,
+	{ timelines, posts, progress, metrics, now }: DeliverServices,
 	{ jobId, chunk: number }: ChunkMessage,
-): Promise<number> {
+): Promise<Outcome> {
 	const found = await progress.load(jobId, number);
-	if (!found) return 0;
-	const { task } = found.job;
+	if (!found) return { missed: 0, overloaded: false };
+	const { job, chunk } = found;
+	const { task } = job;
 	if (task.kind === "settle") throw new Error("a settling has no chunks");
-	const { recipients, reason } = found.chunk;
+	const { recipients, reason } = chunk;
+	// Deleted meanwhile: whoever has no such post yet must not get it any more.
+	const stale = task.kind === "add" && !(await posts.exists(task.postId));
 	const results = await Promise.allSettled(
-		recipients.map((recipient) =>
-			task.kind === "herald"
-				? timelines.of(recipient).retie(task.authorId)
-				: timelines.of(recipient).apply([changeOf(task, reason)]),
-		),
+		stale
+			? []
+			: recipients.map((recipient) =>
+					task.kind === "herald"
+						? timelines.of(recipient).retie(task.authorId)
+						: timelines.of(recipient).apply([changeOf(task, reason)]),
+				),
 	);
 	const missed = recipients.filter((_, i) => results[i]?.status === "rejected");
 	if (missed.length === 0) {
-		await progress.finishChunk(jobId, number);
-	} else {
-		const cause = results.find((result) => result.status === "rejected")?.reason;
-		reportFailure("recipients not reached", cause, { jobId, chunk: number, missed: missed.length });
-		if (missed.length < recipients.length) await progress.keep(jobId, number, missed);
+		await progress.finishChunk(jobId, chunk);
+		if (isPublishing(job)) metrics.add("delivery_seconds", (now() - timeOf(jobId)) / 1000);
+		return { missed: 0, overloaded: false };
 	}
-	return missed.length;
+	const causes = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
+	reportFailure("recipients not reached", causes[0], { jobId, chunk: number, missed: missed.length });
+	metrics.add("delivery_failed", missed.length);
+	await progress.keep(jobId, chunk, missed, String(causes[0]).slice(0, 500));
+	return { missed: missed.length, overloaded: causes.some((cause) => cause?.overloaded === true) };
 }
 
 function changeOf(task: Exclude<FanoutTask, { kind: "herald" }>, reason: ChunkReason): Delivery {

@@ -3,10 +3,10 @@ import type { RelationKey, RelationStore } from "../graph/store.ts";
 import { maySee } from "../posts/audience.ts";
 import type { PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
-import { type Job, SEND_BATCH, type TaskOf } from "../store/outbox.ts";
+import type { Job, TaskOf } from "../store/outbox.ts";
 import type { AuthorChannels } from "./channel.ts";
 import type { HeavyAuthors } from "./heavy.ts";
-import type { ChunkMessage } from "./messages.ts";
+import type { ChunkQueues } from "./messages.ts";
 import {
 	type Chunk,
 	type ChunkReason,
@@ -24,7 +24,7 @@ export interface ExpandServices {
 	progress: ProgressStore;
 	heavy: HeavyAuthors;
 	channels: AuthorChannels;
-	deliverQueue: Queue<ChunkMessage>;
+	chunkQueues: ChunkQueues;
 }
 
 /** Recipients of one `deliver` message. */
@@ -59,15 +59,15 @@ export async function expand(services: ExpandServices, start: Job<FanoutTask>): 
 			return true;
 		}
 		const recipients = await readPage(services.relations, job.task, from);
-		const chunks = cut(recipients, from);
-		const next = nextProgress(job.task, from, recipients, chunks.length);
+		const { chunks, end } = cut(recipients, from, services.chunkQueues);
+		const next = nextProgress(job.task, from, recipients, end);
 		// Before the end is written: the last chunk may cross the job off from then on.
 		if (next.phase === "done" && job.task.kind === "remove" && !(await posts.eraseThread(job.task.postId)))
 			return false;
 		const moved = await progress.advance(job, next, chunks);
 		if (!moved) return true;
 		job = { ...job, progress: moved.progress ?? null };
-		await send(services.deliverQueue, job.id, chunks);
+		await services.chunkQueues.send(chunks.map(({ chunk }) => ({ jobId: job.id, chunk })));
 	}
 	return false;
 }
@@ -92,16 +92,24 @@ async function readPage(
 	return task.kind === "herald" ? [] : [{ at: 0, other: task.authorId }];
 }
 
-/** Chunks of a page, numbered on from the progress. */
-export function cut(recipients: readonly RelationKey[], { phase, chunks }: Progress): Chunk[] {
-	if (phase === "done") return [];
-	const reason = REASONS[phase];
-	const count = Math.ceil(recipients.length / CHUNK_SIZE);
-	return Array.from({ length: count }, (_, i) => ({
-		chunk: chunks + i,
-		reason,
-		recipients: recipients.slice(i * CHUNK_SIZE, (i + 1) * CHUNK_SIZE).map(({ other }) => other),
-	}));
+/** Chunks of a page, numbered on from the progress so that the number tells the queue; `end` is the number after them. */
+export function cut(
+	recipients: readonly RelationKey[],
+	{ phase, chunks: from }: Progress,
+	queues: Pick<ChunkQueues, "count" | "partOf">,
+): { chunks: Chunk[]; end: number } {
+	if (phase === "done") return { chunks: [], end: from };
+	const start = Math.ceil(from / queues.count) * queues.count;
+	const parts = Array.from({ length: queues.count }, (): Id[] => []);
+	for (const { other } of recipients) parts[queues.partOf(other)]?.push(other);
+	const chunks = parts.flatMap((ids, part) =>
+		Array.from({ length: Math.ceil(ids.length / CHUNK_SIZE) }, (_, i) => ({
+			chunk: start + i * queues.count + part,
+			reason: REASONS[phase],
+			recipients: ids.slice(i * CHUNK_SIZE, (i + 1) * CHUNK_SIZE),
+		})),
+	);
+	return { chunks, end: chunks.reduce((end, { chunk }) => Math.max(end, chunk + 1), from) };
 }
 
 /** Friends come before followers; a phase that the audience leaves out is skipped. */
@@ -109,9 +117,8 @@ export function nextProgress(
 	task: FanoutTask,
 	from: Progress,
 	recipients: readonly RelationKey[],
-	made: number,
+	chunks: number,
 ): Progress {
-	const chunks = from.chunks + made;
 	if (from.phase !== "own" && recipients.length === PAGE_SIZE)
 		return { phase: from.phase, after: recipients.at(-1), chunks };
 	// Friends are pushed to whatever she is.
@@ -120,10 +127,4 @@ export function nextProgress(
 	if (from.phase === "own" && reaches(LEVELS.friend)) return { phase: "friends", chunks };
 	if (from.phase === "friends" && reaches(LEVELS.follow)) return { phase: "followers", chunks };
 	return { phase: "done", chunks };
-}
-
-async function send(queue: Queue<ChunkMessage>, jobId: Id, chunks: readonly Chunk[]): Promise<void> {
-	for (let at = 0; at < chunks.length; at += SEND_BATCH) {
-		await queue.sendBatch(chunks.slice(at, at + SEND_BATCH).map(({ chunk }) => ({ body: { v: 1, jobId, chunk } })));
-	}
 }

@@ -1,5 +1,6 @@
 import { reportFailure } from "../report.ts";
-import { SEND_BATCH, takeDue } from "../store/outbox.ts";
+import { timeOf } from "../store/ids.ts";
+import { backlog, takeDue } from "../store/outbox.ts";
 import type { FanoutServices } from "./consume.ts";
 
 /** Rows of each kind that one round takes from a shard. */
@@ -11,20 +12,21 @@ const ROUNDS = 10;
  * left behind. Each further try of a row comes later than the one before.
  */
 export async function sweep(
-	{ shards, doorbell, deliverQueue, random }: FanoutServices,
+	{ shards, deadLetters, doorbell, chunkQueues, metrics, random }: FanoutServices,
 	now: number,
 ): Promise<{ jobs: number; chunks: number }> {
 	const swept = { jobs: 0, chunks: 0 };
 	const results = await Promise.allSettled(
 		shards.all().map(async (database) => {
+			const { count, oldest } = await backlog(database);
+			metrics.add("fanout_backlog", count);
+			if (oldest) metrics.add("fanout_lag_seconds", Math.max(0, now - timeOf(oldest)) / 1000);
+			const dead = await deadLetters.bury(database);
+			if (dead > 0) metrics.add("fanout_dead", dead);
 			for (let round = 0; round < ROUNDS; round++) {
 				const { jobs, chunks } = await takeDue(database, now, random(), ROUND);
 				await doorbell.ring(jobs);
-				for (let at = 0; at < chunks.length; at += SEND_BATCH) {
-					await deliverQueue.sendBatch(
-						chunks.slice(at, at + SEND_BATCH).map((chunk) => ({ body: { v: 1, ...chunk } })),
-					);
-				}
+				await chunkQueues.send(chunks);
 				swept.jobs += jobs.length;
 				swept.chunks += chunks.length;
 				if (jobs.length < ROUND && chunks.length < ROUND) return;

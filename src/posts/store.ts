@@ -160,6 +160,7 @@ export class PostStore {
 			.batch([
 				sql`DELETE FROM posts WHERE id = ${id}`,
 				sql`DELETE FROM post_versions WHERE post_id = ${id}`,
+				sql`DELETE FROM deliveries WHERE post_id = ${id}`,
 				...jobs.map((job) => promise(job, now)),
 			]);
 	}

@@ -15,7 +15,7 @@ import type { Shards } from "./shards.ts";
 
 const id = z.string().refine(isId) as unknown as z.ZodType<Id>;
 
-const taskSchema = z.discriminatedUnion("kind", [
+export const taskSchema = z.discriminatedUnion("kind", [
 	/** Bring a post to everyone who follows its author and may see it. */
 	z.object({ kind: z.literal("add"), postId: id, authorId: id, audience: z.int() }),
 	/** Tell of an edited post in the timelines that have it. */
@@ -120,6 +120,17 @@ export async function takeDue(database: ShardDatabase, now: number, random: numb
 	return { jobs: (jobs ?? []).map((job) => job.id as Id), chunks: (chunks ?? []) as Due["chunks"] };
 }
 
+/** Jobs that are counted at most: more is too many in any case. */
+const COUNTED = 10_000;
+
+/** How many jobs are not done yet, and which has waited longest. */
+export async function backlog(database: ShardDatabase): Promise<{ count: number; oldest: Id | null }> {
+	const [row] = await database.all<{ count: number; oldest: Id | null }>(
+		sql`SELECT count(*) AS count, min(id) AS oldest FROM (SELECT id FROM outbox ORDER BY id LIMIT ${COUNTED}) AS waiting`,
+	);
+	return row ?? { count: 0, oldest: null };
+}
+
 /** The message of the `fanout` queue: look at this job. The version is the message's form. */
 export const jobMessageSchema = z.object({ v: z.literal(1), jobId: id });
 export type JobMessage = z.infer<typeof jobMessageSchema>;
@@ -135,14 +146,30 @@ export class Doorbell {
 		this.#queue = queue;
 	}
 
-	/** Never fails: a job whose message is not sent is found by the sweeper. */
+	/** Never fails, and never takes long: a job whose message is not sent is found by the sweeper. */
 	async ring(jobIds: readonly Id[]): Promise<void> {
 		for (let at = 0; at < jobIds.length; at += SEND_BATCH) {
 			try {
-				await this.#queue.sendBatch(jobIds.slice(at, at + SEND_BATCH).map((jobId) => ({ body: { v: 1, jobId } })));
+				const messages = jobIds.slice(at, at + SEND_BATCH).map((jobId) => ({ body: { v: 1 as const, jobId } }));
+				await inTime(this.#queue.sendBatch(messages));
 			} catch (error) {
 				reportFailure("jobs are left to the sweeper", error, { jobIds: jobIds.slice(at, at + SEND_BATCH) });
 			}
 		}
+	}
+}
+
+/** How long a caller waits for the queue, in milliseconds: a post is answered for whatever it is up to. */
+const PATIENCE = 1000;
+
+async function inTime(work: Promise<unknown>): Promise<void> {
+	let timer: number | null = null;
+	const late = new Promise<never>((_, reject) => {
+		timer = setTimeout(() => reject(new Error("the queue takes too long")), PATIENCE);
+	});
+	try {
+		await Promise.race([work, late]);
+	} finally {
+		clearTimeout(timer);
 	}
 }

@@ -90,6 +90,7 @@ export const outbox = sqliteTable("outbox", {
 	progress: text("progress"),
 	attempts: integer("attempts").notNull().default(0),
 	dueAt: integer("due_at").notNull(),
+	error: text("error"),
 });
 
 /** Up to 100 recipients that a fan-out still has to reach. */
@@ -102,6 +103,27 @@ export const outboxChunks = sqliteTable(
 		recipients: text("recipients").notNull(),
 		attempts: integer("attempts").notNull().default(0),
 		dueAt: integer("due_at").notNull(),
+		error: text("error"),
 	},
 	(table) => [primaryKey({ columns: [table.jobId, table.chunk] })],
 );
+
+/** How far a new post has come on its way to others, on its shard. */
+export const deliveries = sqliteTable("deliveries", {
+	postId: id("post_id").primaryKey(),
+	recipients: integer("recipients").notNull(),
+	delivered: integer("delivered").notNull().default(0),
+	failed: integer("failed").notNull().default(0),
+	startedAt: integer("started_at").notNull(),
+	completedAt: integer("completed_at"),
+});
+
+/** What was tried for the last time, until an operator sends it again or deletes it. */
+export const deadLetters = sqliteTable("dead_letters", {
+	id: id("id").primaryKey(),
+	kind: text("kind").$type<"job" | "chunk" | "message">().notNull(),
+	body: text("body").notNull(),
+	error: text("error"),
+	attempts: integer("attempts").notNull(),
+	since: integer("since").notNull(),
+});
