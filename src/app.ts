@@ -16,6 +16,7 @@ import { auditRoutes } from "./ops/audit.ts";
 import { deadLetterRoutes } from "./ops/dead-letters.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
 import { requireOperator } from "./ops/secret.ts";
+import { verifyRoutes } from "./ops/verify.ts";
 import { reactionRoutes } from "./posts/reaction-routes.ts";
 import { postRoutes } from "./posts/routes.ts";
 import type { Services } from "./services.ts";
@@ -50,6 +51,7 @@ export function createApp(services: Services) {
 	app.route("/", syncRoutes(services));
 	app.route("/", deliveryRoutes(services));
 	app.route("/", auditRoutes(services));
+	app.route("/", verifyRoutes(services));
 	app.route("/", deadLetterRoutes(services));
 	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));
 

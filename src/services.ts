@@ -15,6 +15,7 @@ import type { TokenRules } from "./gateway/tokens.ts";
 import { Graph } from "./graph/graph.ts";
 import { RelationStore } from "./graph/store.ts";
 import { Metrics } from "./metrics.ts";
+import { Verifier } from "./ops/verifier.ts";
 import { Posts } from "./posts/posts.ts";
 import { PostStore } from "./posts/store.ts";
 import { IdMinter } from "./store/ids.ts";
@@ -127,6 +128,7 @@ function build(env: Env) {
 		} satisfies TimelineServices,
 		fanout,
 		deadLetters,
+		verifier: new Verifier(shards, graph, now),
 		progress,
 		shards,
 		minter,

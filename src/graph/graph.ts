@@ -187,12 +187,18 @@ export class Graph implements RelationReader {
 		return decided;
 	}
 
+	/** Makes the two sides of a pair and both timelines agree with the authority, whatever led them apart. */
+	async reconcile(a: Id, b: Id): Promise<void> {
+		const { relations, timelines } = this.#services;
+		const pair = pairOf(a, b);
+		const held = await relations.holder(pair);
+		await relations.mirror(pair, await relations.authority(pair), held ?? undefined);
+		await Promise.all([timelines.of(pair.low).retie(pair.high), timelines.of(pair.high).retie(pair.low)]);
+	}
+
 	/** An act that changes nothing may be the repeat of one that died before it was settled. */
 	async #agree(pair: Pair, version: number): Promise<void> {
-		const { relations, timelines } = this.#services;
-		if ((await relations.mirrored(pair)) >= version) return;
-		await relations.mirror(pair, await relations.authority(pair));
-		await Promise.all([timelines.of(pair.low).retie(pair.high), timelines.of(pair.high).retie(pair.low)]);
+		if ((await this.#services.relations.mirrored(pair)) < version) await this.reconcile(pair.low, pair.high);
 	}
 
 	/** Settles for a request that died with the place it held; the sweeper would, in a minute or more. */

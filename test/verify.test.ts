@@ -1,0 +1,67 @@
+import { expect, it } from "vitest";
+import { CHECKS, type Finding } from "../src/ops/checks.ts";
+import type { PostView } from "../src/posts/post.ts";
+import { call, signUpMany } from "./api.ts";
+import { env } from "./env.ts";
+import { databaseOf } from "./obstruct.ts";
+import { settled } from "./settled.ts";
+
+async function verify(repair = false): Promise<string[]> {
+	const faults: string[] = [];
+	for (const check of CHECKS) {
+		for (let cursor: string | null = ""; cursor !== null; ) {
+			const found: Finding = (
+				await call<Finding>("POST", "/ops/verify", {
+					headers: { "x-operator-secret": env.OPERATOR_SECRET },
+					body: { check, repair, limit: 2, ...(cursor ? { cursor } : {}) },
+				})
+			).body;
+			faults.push(...found.faults);
+			cursor = found.next;
+		}
+	}
+	return faults;
+}
+
+it("a store that is as it should be passes; what is not is named, and mended", async () => {
+	const [ann, ben, cho] = await signUpMany(3);
+	if (!ann || !ben || !cho) throw new Error("nobody signed up");
+	await ann.befriend(ben);
+	await cho.ok("PUT", `/v1/following/${ann.id}`);
+	await ben.ok("PUT", `/v1/mutes/${cho.id}`);
+	const post = await ann.post("hello", { audience: "public" });
+	await ben.ok("PUT", `/v1/posts/${post.id}/like`);
+	const comment = await ben.ok<PostView>("POST", `/v1/posts/${post.id}/comments`, { text: "hi" });
+	await cho.ok("POST", `/v1/posts/${comment.id}/comments`, { text: "ho" });
+	await settled();
+	expect(await verify()).toEqual([]);
+
+	const change = (who: { id: string }, statement: string, ...values: unknown[]) =>
+		databaseOf(who)
+			.prepare(statement)
+			.bind(...values)
+			.run();
+	const [low, high] = [ann, ben].sort((a, b) => (a.id < b.id ? -1 : 1)) as [typeof ann, typeof ben];
+	await change(
+		high,
+		"UPDATE relations SET friend_at = NULL, version = 1 WHERE owner = ? AND other = ?",
+		high.id,
+		low.id,
+	);
+	await change(ann, "UPDATE profiles SET post_count = 7 WHERE id = ?", ann.id);
+	await change(ann, "UPDATE posts SET like_count = 5 WHERE id = ?", post.id);
+	await change(ann, "INSERT INTO post_versions (post_id, written_at, text) VALUES (?, 1, 'x')", cho.id);
+	const faults = await verify();
+	expect(faults).toEqual(
+		expect.arrayContaining([
+			`${high.id} and ${low.id} do not agree about each other`,
+			`post_count of ${ann.id} is 7 and not 1`,
+			`like_count of ${post.id} is 5 and not 1`,
+			"1 versions of posts that are gone",
+		]),
+	);
+	await verify(true);
+	expect(await verify()).toEqual([]);
+	expect((await high.account(low.id)).relation).toMatchObject({ friend: true });
+	expect((await ann.account()).postCount).toBe(1);
+});
