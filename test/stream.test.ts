@@ -72,6 +72,7 @@ describe("a stream", () => {
 
 		const live = await ann.post("live");
 		await ben.ok("PUT", "/v1/feed/marker", { postId: missed.id });
+		await eventually(async () => expect(tablet.frames).toHaveLength(3));
 		await ann.ok("DELETE", `/v1/posts/${live.id}`);
 		await eventually(async () => expect(tablet.frames).toHaveLength(4));
 		expect(tablet.changes().toSorted()).toEqual([
