@@ -92,16 +92,19 @@ export class PostStore {
 
 	/** The newest posts of each of many authors that someone at `level` may see, newest first. */
 	async heads(authors: readonly Id[], level: Level, limit: number): Promise<Map<Id, Id[]>> {
-		const rows = await this.#shards.gather(authors, async (database, group) =>
-			database.all<PostKey>(sql`
-				SELECT posts.id AS "postId", posts.author_id AS "authorId"
-				FROM ${list(database.dialect, group)} AS author
-				JOIN posts ON posts.id IN (
-					SELECT newest.id FROM posts AS newest ${indexedBy(database.dialect, "posts_by_author")}
-					WHERE newest.author_id = author.value AND newest.parent_id IS NULL AND newest.audience <= ${level}
-					ORDER BY newest.id DESC LIMIT ${limit}
-				) ORDER BY posts.id DESC`),
-		);
+		const rows = await this.#shards.gather(authors, (database, group) => {
+			const { dialect } = database;
+			const newest = sql`FROM posts AS newest ${indexedBy(dialect, "posts_by_author")}
+				WHERE newest.author_id = author.value AND newest.parent_id IS NULL AND newest.audience <= ${level}
+				ORDER BY newest.id DESC LIMIT ${limit}`;
+			// Postgres does not look posts up by a list that depends on the author, SQLite knows no LATERAL.
+			const join =
+				dialect === "sqlite"
+					? sql`JOIN posts ON posts.id IN (SELECT newest.id ${newest})`
+					: sql`CROSS JOIN LATERAL (SELECT newest.id, newest.author_id ${newest}) AS posts`;
+			return database.all<PostKey>(sql`SELECT posts.id AS "postId", posts.author_id AS "authorId"
+				FROM ${list(dialect, group)} AS author ${join} ORDER BY posts.id DESC`);
+		});
 		const heads = new Map<Id, Id[]>(authors.map((author) => [author, []]));
 		for (const { authorId, postId } of rows) heads.get(authorId)?.push(postId);
 		return heads;
