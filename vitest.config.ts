@@ -5,7 +5,7 @@ import { readMigrations } from "./scripts/migrations.ts";
 const bench = process.env.BENCH !== undefined;
 const limits = { testTimeout: 30_000, hookTimeout: 60_000 };
 
-/** Everything runs in workerd, save what needs Postgres in the process: PGlite compiles WebAssembly, which workerd does not. */
+/** Everything runs in workerd, save what needs Postgres: PGlite loads its WebAssembly from files, which workerd does not. */
 export default defineConfig({
 	test: {
 		projects: [

@@ -80,7 +80,7 @@ async function ready(server: ChildProcess, url: string): Promise<void> {
 }
 
 async function stop(server: ChildProcess): Promise<void> {
-	if (server.exitCode !== null) return;
+	if (server.exitCode !== null || server.signalCode !== null) return;
 	const ended = new Promise((exit) => server.once("exit", exit));
 	// Fast shutdown: it does not wait for clients.
 	server.kill("SIGINT");

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { afterEach, expect, it, vi } from "vitest";
 import { Problem, respondWithProblem } from "../src/gateway/problem.ts";
+import { ShardUnavailable } from "../src/store/database.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -23,6 +24,9 @@ it("a fault that passes is 503, any other 500, and neither tells what it was", a
 			cause: new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long."),
 		}),
 		new Error("D1_ERROR: Network connection lost. secret detail"),
+		new ShardUnavailable(new Error("secret detail")),
+		// As it comes out of a Durable Object.
+		new Error(new ShardUnavailable(undefined).message),
 	];
 	for (const error of passing) {
 		const { status, text } = await answerTo(error);

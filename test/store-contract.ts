@@ -363,6 +363,24 @@ export function storeContract(shards: Shards): void {
 			expect(await posts.older(new Map([[quiet, 2]]), undefined, 5)).toEqual([]);
 		});
 
+		it("that are newest are found for each of many authors", async () => {
+			const [ann, ben, cho] = (await people(3)) as [Id, Id, Id];
+			const made = new Map<Id, Id[]>([
+				[ann, []],
+				[ben, []],
+				[cho, []],
+			]);
+			for (let i = 0; i < 8; i++) {
+				const author = i % 4 === 0 ? ben : ann;
+				const id = await write(author, { audience: i % 3 });
+				if (i % 3 <= 1) made.get(author)?.unshift(id);
+			}
+			await comment(ann, made.get(ben)?.[0] as Id, made.get(ben)?.[0] as Id);
+			expect(await posts.heads([ann, ben, cho], 1, 9)).toEqual(made);
+			expect(await posts.heads([ann], 1, 2)).toEqual(new Map([[ann, made.get(ann)?.slice(0, 2)]]));
+			expect(await posts.heads([], 1, 2)).toEqual(new Map());
+		});
+
 		it("keep what they said before", async () => {
 			const ann = await account();
 			now += 1000;
