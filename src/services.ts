@@ -2,7 +2,7 @@ import { createRemoteJWKSet, customFetch } from "jose";
 import { Identity } from "./accounts/identity.ts";
 import { AccountStore } from "./accounts/store.ts";
 import { type Env, parseSettings, type Settings } from "./env.ts";
-import { AuthorChannels } from "./fanout/channel.ts";
+import { ConnectedAccounts } from "./fanout/channel.ts";
 import type { FanoutServices } from "./fanout/consume.ts";
 import { DeadLetters } from "./fanout/dead-letters.ts";
 import { HeavyAuthors } from "./fanout/heavy.ts";
@@ -76,7 +76,7 @@ function build(env: Env) {
 	const graph = new Graph({ relations, shards, timelines, doorbell, minter, now });
 	const posts = new Posts({ accounts, graph, posts: postStore, timelines, doorbell, minter });
 
-	const channels = new AuthorChannels(env.CHANNEL);
+	const channels = new ConnectedAccounts(env.CHANNEL);
 	const chunkQueues = new ChunkQueues(settings.DELIVER_QUEUES.map((name) => queueOf(env, name)));
 	const deadLetters = new DeadLetters({
 		shards,

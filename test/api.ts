@@ -147,6 +147,6 @@ export async function accessToken(session: string): Promise<string> {
 }
 
 /** Waits until `check` stops throwing: for what travels through a queue. */
-export async function eventually<T>(check: () => Promise<T>): Promise<T> {
-	return vi.waitFor(check, { timeout: 15_000, interval: 20 });
+export async function eventually<T>(check: () => Promise<T>, timeout = 15_000): Promise<T> {
+	return vi.waitFor(check, { timeout, interval: 20 });
 }

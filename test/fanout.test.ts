@@ -482,8 +482,8 @@ describe("a change to two shards that died half-way", () => {
 			expect(await ann.texts()).toEqual(["from ben", "from ann"]);
 			expect(await ben.texts()).toEqual(["from ben", "from ann"]);
 			expect(await outboxRows(ann)).toBe(0);
-		});
-	});
+		}, 40_000);
+	}, 60_000);
 
 	it("is undone by the sweeper: a place held for a friendship that was never decided", async () => {
 		const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);

@@ -1,8 +1,12 @@
 import { expect, it } from "vitest";
-import { type Id, logicalShardOf } from "../src/store/ids.ts";
+import { expand, type FanoutTask } from "../src/fanout/expand.ts";
+import type { ChunkQueues } from "../src/fanout/messages.ts";
+import { servicesOf } from "../src/services.ts";
+import { encodeId, type Id, logicalShardOf } from "../src/store/ids.ts";
+import type { Job } from "../src/store/outbox.ts";
 import type { Frame } from "../src/timeline/sockets.ts";
 import { HEADS } from "../src/timeline/source.ts";
-import { eventually, ORIGIN, type Person, signUp, worker } from "./api.ts";
+import { call, eventually, ORIGIN, type Person, signUp, worker } from "./api.ts";
 import { env } from "./env.ts";
 import { settled } from "./settled.ts";
 
@@ -84,4 +88,39 @@ it("a follower who is connected hears of a heavy author's post within seconds", 
 	}
 	expect(await via(ann, told[0] ?? "")).toBe("pull");
 	socket.close();
+}, 60_000);
+
+it("whoever is connected comes first in a large fan-out", async () => {
+	const { fanout } = servicesOf(env);
+	const [star, ann] = await Promise.all([signUp("Star"), signUp("Ann")]);
+	const post = await star.post("hello", open);
+	await settled();
+	const followers = Array.from({ length: 1000 }, (_, n) =>
+		encodeId({ time: Date.now() - 100_000 + n, shard: n % 640, tail: 7 }),
+	);
+	const headers = { "x-operator-secret": env.OPERATOR_SECRET };
+	const follows = followers.map((follower, n) => [follower, star.id, 1_700_000_000_000 + n]);
+	await call("POST", "/ops/import", { headers, body: { follows } });
+	// The last of all to follow, and the only one who is connected.
+	await ann.ok("PUT", `/v1/following/${star.id}`);
+	await fanout.channels.join(ann.id as Id, []);
+	const order: string[][] = [];
+	const send = async (chunks: readonly { jobId: Id; chunk: number }[]) => {
+		for (const { jobId, chunk } of chunks)
+			order.push((await fanout.progress.load(jobId, chunk))?.chunk.recipients ?? []);
+	};
+	const job: Job = {
+		id: servicesOf(env).posts.mintFor(star.id as Id),
+		task: { kind: "edit", postId: post.id, authorId: star.id as Id, audience: 0 },
+	};
+	await databaseOf(star)
+		.prepare("INSERT INTO outbox (id, task, due_at) VALUES (?, ?, ?)")
+		.bind(job.id, JSON.stringify(job.task), Date.now() + 600_000)
+		.run();
+	const chunkQueues = { count: 1, partOf: () => 0, send } as unknown as ChunkQueues;
+	expect(await expand({ ...fanout, chunkQueues }, job as Job<FanoutTask>)).toBe(true);
+	expect(order.flat()).toHaveLength(1002);
+	// Her own first, then whoever is connected, though her page is the last.
+	expect(order[0]).toEqual([star.id]);
+	expect(order[1]).toEqual([ann.id]);
 }, 60_000);

@@ -6,10 +6,15 @@ import { CHANNEL_LEASE, type Channels } from "../timeline/source.ts";
 
 /** Channels of one author: each tells a part of those who are connected. */
 const PARTS = 8;
+/** Logical shards whose connected accounts are in one list. */
+const SHARDS_A_LIST = 64;
 /** Timelines that a channel tells at once. */
 const AT_ONCE = 50;
 
-/** A part of the connected followers of a heavy author. What is lost with it is told by their next read. */
+/**
+ * Accounts that are connected: those who follow a heavy author, or all of some shards. What is lost with it costs
+ * nothing but time.
+ */
 export class ChannelObject extends DurableObject {
 	readonly #timelines: Timelines;
 	readonly #sql: SqlStorage;
@@ -21,10 +26,22 @@ export class ChannelObject extends DurableObject {
 		this.#sql.exec(`CREATE TABLE IF NOT EXISTS listeners (id TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID`);
 	}
 
-	/** Tells a timeline of the author's posts for an hour. */
+	/** Lists an account for an hour. */
 	async join(listener: Id): Promise<void> {
 		const until = Date.now() + CHANNEL_LEASE;
 		this.#sql.exec(`INSERT OR REPLACE INTO listeners (id, until) VALUES (?, ?)`, listener, until);
+	}
+
+	/** Those of some accounts that are listed. */
+	async among(ids: readonly Id[]): Promise<Id[]> {
+		return this.#sql
+			.exec<{ id: Id }>(
+				`SELECT id FROM listeners WHERE until >= ? AND id IN (SELECT value FROM json_each(?))`,
+				Date.now(),
+				JSON.stringify(ids),
+			)
+			.toArray()
+			.map(({ id }) => id);
 	}
 
 	/** Tells everyone who listens of a new post; whoever is not connected any more is left out from now on. */
@@ -46,8 +63,8 @@ export class ChannelObject extends DurableObject {
 	}
 }
 
-/** The channels of heavy authors. */
-export class AuthorChannels implements Channels {
+/** Who is connected, and the channels of heavy authors. */
+export class ConnectedAccounts implements Channels {
 	readonly #namespace: DurableObjectNamespace<ChannelObject>;
 
 	constructor(namespace: DurableObjectNamespace<ChannelObject>) {
@@ -56,7 +73,18 @@ export class AuthorChannels implements Channels {
 
 	async join(owner: Id, authors: readonly Id[]): Promise<void> {
 		const part = logicalShardOf(owner) % PARTS;
-		await Promise.all(authors.map((author) => this.#part(author, part).join(owner)));
+		const channels = authors.map((author) => this.#part(author, part));
+		await Promise.all([this.#list(owner), ...channels].map((channel) => channel.join(owner)));
+	}
+
+	/** Those of some accounts that are connected, or were within the hour. Never fails: it only decides who comes first. */
+	async among(ids: readonly Id[]): Promise<Set<Id>> {
+		const groups = new Map<number, Id[]>();
+		for (const id of ids) groups.set(listOf(id), [...(groups.get(listOf(id)) ?? []), id]);
+		const found = await Promise.allSettled(
+			[...groups.values()].flatMap((group) => (group[0] ? [this.#list(group[0]).among(group)] : [])),
+		);
+		return new Set(found.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : [])));
 	}
 
 	/** Tells the connected followers of an author. Never fails: the others find the post when they read. */
@@ -67,7 +95,15 @@ export class AuthorChannels implements Channels {
 		}
 	}
 
+	#list(account: Id) {
+		return this.#namespace.getByName(`connected/${listOf(account)}`);
+	}
+
 	#part(author: Id, part: number) {
 		return this.#namespace.getByName(`${author}/${part}`);
 	}
+}
+
+function listOf(account: Id): number {
+	return Math.floor(logicalShardOf(account) / SHARDS_A_LIST);
 }

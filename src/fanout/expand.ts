@@ -4,7 +4,7 @@ import { maySee } from "../posts/audience.ts";
 import type { PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
 import type { Job, TaskOf } from "../store/outbox.ts";
-import type { AuthorChannels } from "./channel.ts";
+import type { ConnectedAccounts } from "./channel.ts";
 import type { HeavyAuthors } from "./heavy.ts";
 import type { ChunkQueues } from "./messages.ts";
 import {
@@ -23,7 +23,7 @@ export interface ExpandServices {
 	posts: PostStore;
 	progress: ProgressStore;
 	heavy: HeavyAuthors;
-	channels: AuthorChannels;
+	channels: ConnectedAccounts;
 	chunkQueues: ChunkQueues;
 }
 
@@ -34,16 +34,38 @@ export const PAGE_SIZE = 1000;
 /** Pages of one run: far below the 1,000 queries that D1 allows an invocation. */
 const PAGES_A_RUN = 20;
 
+/** Below so many recipients, all are reached at once whatever their order. */
+const FEW = 200;
+
 /**
  * Cuts the recipients of a post into chunks, page by page. Each page and the checkpoint behind it
  * are one atomic write; the messages go out afterwards, and a chunk whose message got lost is found
- * by the sweeper.
+ * by the sweeper. Those who are connected come first, the others at the end of the phase.
  *
  * @returns false when there is more to expand than one run does.
  */
-export async function expand(services: ExpandServices, start: Job<FanoutTask>): Promise<boolean> {
+export async function expand(services: ExpandServices, job: Job<FanoutTask>): Promise<boolean> {
+	const send = (chunks: readonly number[]) =>
+		services.chunkQueues.send(chunks.map((chunk) => ({ jobId: job.id, chunk })));
+	const idle: number[] = [];
+	try {
+		return await expandPages(services, job, send, idle);
+	} finally {
+		await send(idle);
+	}
+}
+
+type Send = (chunks: readonly number[]) => Promise<void>;
+
+/** Leaves the chunks of those who are not connected in `idle`, unless their phase ends. */
+async function expandPages(
+	services: ExpandServices,
+	start: Job<FanoutTask>,
+	send: Send,
+	idle: number[],
+): Promise<boolean> {
 	const { progress, posts } = services;
-	let job: Job<FanoutTask> = start;
+	let job = start;
 	for (let page = 0; page < PAGES_A_RUN; page++) {
 		const from = readProgress(job);
 		if (from.phase === "done") {
@@ -59,15 +81,23 @@ export async function expand(services: ExpandServices, start: Job<FanoutTask>): 
 			return true;
 		}
 		const recipients = await readPage(services.relations, job.task, from);
-		const { chunks, end } = cut(recipients, from, services.chunkQueues);
-		const next = nextProgress(job.task, from, recipients, end);
+		const connected =
+			recipients.length > FEW || idle.length > 0
+				? await services.channels.among(recipients.map(({ other }) => other))
+				: new Set<Id>();
+		const part = (is: boolean) => recipients.filter(({ other }) => connected.has(other) === is);
+		const first = cut(part(true), from, services.chunkQueues);
+		const others = cut(part(false), { ...from, chunks: first.end }, services.chunkQueues);
+		const next = nextProgress(job.task, from, recipients, others.end);
 		// Before the end is written: the last chunk may cross the job off from then on.
 		if (next.phase === "done" && job.task.kind === "remove" && !(await posts.eraseThread(job.task.postId)))
 			return false;
-		const moved = await progress.advance(job, next, chunks);
+		const moved = await progress.advance(job, next, [...first.chunks, ...others.chunks]);
 		if (!moved) return true;
 		job = { ...job, progress: moved.progress ?? null };
-		await services.chunkQueues.send(chunks.map(({ chunk }) => ({ jobId: job.id, chunk })));
+		await send(first.chunks.map(({ chunk }) => chunk));
+		idle.push(...others.chunks.map(({ chunk }) => chunk));
+		if (next.phase !== from.phase) await send(idle.splice(0));
 	}
 	return false;
 }

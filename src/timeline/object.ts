@@ -231,7 +231,7 @@ export class TimelineObject extends DurableObject {
 		}
 		const auditAt = await this.#checkItself(now);
 		const muteEnds = timeline.relations?.nextEnd(now) ?? Number.POSITIVE_INFINITY;
-		const joinAt = this.#sockets.connected && timeline.relations?.heavy.length ? now + CHANNEL_LEASE / 2 : auditAt;
+		const joinAt = this.#sockets.connected ? now + CHANNEL_LEASE / 2 : auditAt;
 		// Looked at once a day at most: what matters is weeks.
 		return Math.min(Math.max(dormantAt, now + DAY), auditAt, muteEnds, joinAt);
 	}
@@ -252,16 +252,15 @@ export class TimelineObject extends DurableObject {
 		}
 	}
 
-	/** While the owner is connected, she hears of what heavy authors post. */
+	/** While the owner is connected she comes first in fan-outs, and hears of what heavy authors post. */
 	async #join(): Promise<void> {
 		const heavy = this.#timeline.relations?.heavy ?? [];
-		if (heavy.length === 0) return;
-		await this.#pull();
+		if (heavy.length > 0) await this.#pull();
 		try {
 			await this.#services.channels.join(this.#owner(), heavy);
 			await this.#wakeAt(Date.now() + CHANNEL_LEASE / 2);
 		} catch (error) {
-			reportFailure("heavy authors are not heard of", error);
+			reportFailure("an account is not listed as connected", error);
 		}
 	}
 

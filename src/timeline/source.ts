@@ -36,9 +36,9 @@ export interface TimelineSource {
 	setTurn(owner: Id, authors: Iterable<Id>, turn: number): Promise<void>;
 }
 
-/** Tells timelines whose owners are connected that a heavy author has posted. */
+/** Who is connected. */
 export interface Channels {
-	/** From now on, for an hour, the owner's timeline is told. */
+	/** For an hour the owner comes first in fan-outs, and is told of what heavy `authors` post. */
 	join(owner: Id, authors: readonly Id[]): Promise<void>;
 }
 
