@@ -15,6 +15,7 @@ import { friendRoutes } from "./graph/friend-routes.ts";
 import { auditRoutes } from "./ops/audit.ts";
 import { deadLetterRoutes } from "./ops/dead-letters.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
+import { roleRoutes } from "./ops/roles.ts";
 import { requireOperator } from "./ops/secret.ts";
 import { verifyRoutes } from "./ops/verify.ts";
 import { reactionRoutes } from "./posts/reaction-routes.ts";
@@ -38,7 +39,12 @@ export function createApp(services: Services) {
 	// Before the token is required: a stream's can come in other ways.
 	app.route("/", streamRoutes(services));
 	app.use("/v1/*", requireToken(services.tokens), limitBody(BODY), requireJson);
-	app.use("/ops/*", requireOperator(services.settings.OPERATOR_SECRET), limitBody(IMPORT_BODY), requireJson);
+	app.use(
+		"/ops/*",
+		requireOperator(services.settings.OPERATOR_SECRET, services.tokens),
+		limitBody(IMPORT_BODY),
+		requireJson,
+	);
 
 	app.route("/", authRoutes({ identity: services.identity, defaultRegion: services.settings.DEFAULT_REGION }));
 	app.route("/", accountRoutes({ ...services, relations: services.graph }));
@@ -53,6 +59,7 @@ export function createApp(services: Services) {
 	app.route("/", auditRoutes(services));
 	app.route("/", verifyRoutes(services));
 	app.route("/", deadLetterRoutes(services));
+	app.route("/", roleRoutes(services));
 	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));
 
 	const scheme = { type: "http", scheme: "bearer" } as const;

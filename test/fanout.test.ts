@@ -222,13 +222,14 @@ describe("a message that is lost", () => {
 class FailingTimelines extends Timelines {
 	readonly failing = new Set<string>();
 	readonly called: string[] = [];
+	overloaded = false;
 	override of(owner: Id): Timeline {
 		const timeline = super.of(owner);
 		return {
 			...timeline,
 			apply: async (changes) => {
 				this.called.push(owner);
-				if (this.failing.has(owner)) throw new Error("overloaded");
+				if (this.failing.has(owner)) throw Object.assign(new Error("overloaded"), { overloaded: this.overloaded });
 				return timeline.apply(changes);
 			},
 		};
@@ -246,6 +247,25 @@ const operator = <T>(method: string, path: string) =>
 	call<T>(method, path, { headers: { "x-operator-secret": env.OPERATOR_SECRET } });
 
 describe("recipients that cannot be reached", () => {
+	it("are left alone for longer when they have too much to do", async () => {
+		const [author, ben] = await friends(1);
+		const { fanout, fanoutQueue, deliverQueue, publish } = held();
+		vi.spyOn(console, "error").mockImplementation(() => {});
+		const timelines = new FailingTimelines(env.TIMELINE, services.map);
+		timelines.failing.add(ben?.id ?? "");
+		const failing = { ...fanout, timelines };
+		await publish(author, "to one who is busy");
+		await jobs(failing, fanoutQueue.take());
+		const messages = deliverQueue.take();
+		timelines.overloaded = true;
+		const { delays } = await chunks(failing, messages);
+		expect(Math.max(...delays.map((delay) => delay ?? 0))).toBeGreaterThanOrEqual(60);
+		expect(timelines.called.filter((owner) => owner === ben?.id)).toHaveLength(1);
+		timelines.failing.clear();
+		await chunks(failing, messages);
+		expect(await ben?.texts()).toEqual(["to one who is busy"]);
+	});
+
 	it("are the only ones tried again, later, and hold up nobody else", async () => {
 		const [author, ben, cho, dai] = await friends(3);
 		const { fanout, fanoutQueue, deliverQueue, publish } = held();

@@ -189,6 +189,11 @@ const CASES: Record<string, Case> = {
 		body: () => ({}),
 		badFields: { repair: ["yes"], limit: [0, 501, "x"], cursor: ["", "nonsense", 5], more: [1] },
 	},
+	"PUT /ops/roles": {
+		path: () => "/ops/roles",
+		operator: true,
+		body: (w) => ({ accountId: w.eve.id, role: "user" }),
+	},
 	"POST /ops/verify": { path: () => "/ops/verify", operator: true, body: () => ({ check: "ties" }) },
 	"GET /ops/dead-letters": { path: () => "/ops/dead-letters", operator: true, badQuery: LIMITS },
 	"POST /ops/dead-letters/redrive-all": { path: () => "/ops/dead-letters/redrive-all", operator: true },

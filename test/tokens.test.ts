@@ -5,6 +5,8 @@ import type { Gateway } from "../src/gateway/openapi.ts";
 import { respondWithProblem } from "../src/gateway/problem.ts";
 import { requireToken } from "../src/gateway/tokens.ts";
 import { EPOCH, encodeId } from "../src/store/ids.ts";
+import { accessToken, call, signUp } from "./api.ts";
+import { env } from "./env.ts";
 
 const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
 const rsa = await generateKeyPair("RS256");
@@ -95,4 +97,27 @@ it("a fault in finding the key is no fault of the token", async () => {
 		}),
 	);
 	expect((await down.request("/", { headers: { authorization: `Bearer ${await sign()}` } })).status).toBe(500);
+});
+
+it("an operator by her token is let in where others find nothing, until her role ends", async () => {
+	const ann = await signUp("Ann");
+	const headers = { "x-operator-secret": env.OPERATOR_SECRET };
+	const role = (accountId: string, role: string) => call("PUT", "/ops/roles", { headers, body: { accountId, role } });
+	const letters = (token: string) => call("GET", "/ops/dead-letters", { token });
+	expect(await letters(ann.token)).toMatchObject({ status: 404, body: { code: "not_found" } });
+	expect((await role(ann.id, "operator")).status).toBe(204);
+	const token = await accessToken(ann.session);
+	expect((await letters(token)).status).toBe(200);
+	expect((await letters(`${token}x`)).status).toBe(404);
+	expect((await role(ann.id, "user")).status).toBe(204);
+	expect((await letters(await accessToken(ann.session))).status).toBe(404);
+	expect(await role(subject, "operator")).toMatchObject({ status: 404, body: { code: "account_not_found" } });
+	expect(await role(ann.id, "king")).toMatchObject({ status: 400 });
+});
+
+it("nobody signs up with a role", async () => {
+	const answer = await call("POST", "/auth/sign-up/email", {
+		body: { email: "king@feed.test", password: "long enough", name: "King", username: "kingking", role: "operator" },
+	});
+	expect(answer).toMatchObject({ status: 400, body: { code: "invalid_request" } });
 });

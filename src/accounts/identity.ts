@@ -3,6 +3,7 @@ import { bearer, jwt, username } from "better-auth/plugins";
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { Role } from "../gateway/tokens.ts";
 import type { Id, IdMinter } from "../store/ids.ts";
 import { type Region, regionSchema, type ShardMap } from "../store/shard-map.ts";
 import type { NewProfile } from "./store.ts";
@@ -14,6 +15,7 @@ const users = sqliteTable("user", {
 	email: text("email").notNull(),
 	username: text("username"),
 	region: text("region").$type<Region>().notNull(),
+	role: text("role").$type<Role>().notNull(),
 });
 
 export interface IdentityOptions {
@@ -82,6 +84,16 @@ export class Identity {
 		return user?.id;
 	}
 
+	/** Gives an account a role; its next access token has it. @returns false when there is no such account. */
+	async setRole(id: Id, role: Role): Promise<boolean> {
+		const changed = await drizzle(this.#options.database)
+			.update(users)
+			.set({ role })
+			.where(eq(users.id, id))
+			.returning({ id: users.id });
+		return changed.length > 0;
+	}
+
 	async idOf(username: string): Promise<Id | undefined> {
 		const [user] = await drizzle(this.#options.database)
 			.select({ id: users.id })
@@ -104,7 +116,13 @@ export class Identity {
 				minPasswordLength: PASSWORD_LENGTH.min,
 				maxPasswordLength: PASSWORD_LENGTH.max,
 			},
-			user: { additionalFields: { region: { type: "string", required: true } } },
+			user: {
+				additionalFields: {
+					region: { type: "string", required: true },
+					// Nobody gives herself a role: `input: false`.
+					role: { type: "string", required: false, input: false, defaultValue: "user" },
+				},
+			},
 			rateLimit: { enabled: rateLimit },
 			advanced: {
 				// Sessions and keys belong to no shard of ours; their ids only have to be unique.
@@ -121,7 +139,12 @@ export class Identity {
 				bearer(),
 				jwt({
 					jwks: { keyPairConfig: { alg: "ES256" } },
-					jwt: { issuer, audience, expirationTime: `${ACCESS_TOKEN_LIFETIME}s`, definePayload: () => ({}) },
+					jwt: {
+						issuer,
+						audience,
+						expirationTime: `${ACCESS_TOKEN_LIFETIME}s`,
+						definePayload: ({ user }) => ({ role: user.role }),
+					},
 					disableSettingJwtHeader: true,
 				}),
 			],

@@ -20,9 +20,14 @@ export function requireToken(rules: TokenRules): MiddlewareHandler<Gateway> {
 	};
 }
 
+/** What an account may do beside its own things. */
+export const ROLES = ["user", "operator"] as const;
+export type Role = (typeof ROLES)[number];
+
 /** What a good access token says. */
 export interface TokenClaims {
 	viewer: Id;
+	role: Role;
 	/** Unix milliseconds. */
 	expiresAt: number;
 }
@@ -57,7 +62,10 @@ async function verify(token: string, { keys, issuer, audience }: TokenRules): Pr
 			algorithms: ["ES256"],
 			requiredClaims: ["sub", "exp", "iat"],
 		});
-		if (payload.sub && isId(payload.sub)) return { viewer: payload.sub, expiresAt: (payload.exp ?? 0) * 1000 };
+		const { sub, exp = 0, role } = payload;
+		if (sub && isId(sub)) {
+			return { viewer: sub, role: ROLES.find((each) => each === role) ?? "user", expiresAt: exp * 1000 };
+		}
 	} catch (error) {
 		if (error instanceof errors.JWTExpired) throw new Problem("token_expired");
 		if (!TOKEN_FAULTS.some((fault) => error instanceof fault)) throw error;

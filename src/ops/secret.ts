@@ -1,13 +1,28 @@
 import type { MiddlewareHandler } from "hono";
 import { Problem } from "../gateway/problem.ts";
+import { type TokenRules, verifyToken } from "../gateway/tokens.ts";
 
-/** Lets in who knows the operator's secret (`X-Operator-Secret`); for others nothing is there. */
-export function requireOperator(secret: string | undefined): MiddlewareHandler {
+/**
+ * Lets in who knows the operator's secret (`X-Operator-Secret`), and accounts with the role `operator`; for
+ * others nothing is there.
+ */
+export function requireOperator(secret: string | undefined, tokens: TokenRules): MiddlewareHandler {
 	return async (c, next) => {
 		const given = c.req.header("x-operator-secret");
-		if (!secret || !given || !(await same(given, secret))) throw new Problem("not_found");
+		const known = secret !== undefined && given !== undefined && (await same(given, secret));
+		if (!known && !(await isOperator(c.req.header("authorization"), tokens))) throw new Problem("not_found");
 		await next();
 	};
+}
+
+async function isOperator(authorization: string | undefined, tokens: TokenRules): Promise<boolean> {
+	try {
+		return (await verifyToken(authorization, tokens)).role === "operator";
+	} catch (error) {
+		// A bad token is as good as none: even that would tell that there is something.
+		if (error instanceof Problem) return false;
+		throw error;
+	}
 }
 
 /** Compares digests, so that the time it takes tells nothing of the secret or its length. */
