@@ -122,10 +122,10 @@ describe("messages that come twice and in any order", () => {
 		const expanding = fanoutQueue.take();
 		await jobs(fanout, [...expanding.toReversed(), ...expanding, ...expanding]);
 		const delivering = deliverQueue.take();
-		expect(delivering).toHaveLength(6);
+		expect(delivering).toHaveLength(3);
 		// Every order, as the removal may overtake the addition.
 		await fc.assert(
-			fc.asyncProperty(fc.shuffledSubarray([...delivering, ...delivering], { minLength: 6 }), async (messages) => {
+			fc.asyncProperty(fc.shuffledSubarray([...delivering, ...delivering], { minLength: 3 }), async (messages) => {
 				for (const message of messages) await chunks(fanout, [message]);
 			}),
 			{ numRuns: 5 },
@@ -190,9 +190,9 @@ describe("a message that is lost", () => {
 		expect(await sweep(fanout, Date.now() + 62_000)).toEqual({ jobs: 0, chunks: 0 });
 
 		await jobs(fanout, fanoutQueue.take());
-		expect(deliverQueue.take()).toHaveLength(2);
+		expect(deliverQueue.take()).toHaveLength(1);
 		expect((await friend?.feed())?.items).toEqual([]);
-		expect(await sweep(fanout, Date.now() + 300_000)).toMatchObject({ chunks: 2 });
+		expect(await sweep(fanout, Date.now() + 300_000)).toMatchObject({ chunks: 1 });
 		await jobs(fanout, fanoutQueue.take());
 		await chunks(fanout, deliverQueue.take());
 		expect((await friend?.feed())?.items.map((each) => each.id)).toEqual([post.id]);
@@ -279,7 +279,7 @@ describe("recipients that cannot be reached", () => {
 
 		timelines.failing.add(cho?.id ?? "");
 		const result = await chunks(failing, messages);
-		expect(result.explicitAcks).toHaveLength(2);
+		expect(result.explicitAcks).toEqual([]);
 		expect(result.retryMessages).toHaveLength(2);
 		for (const delay of result.delays) expect(delay).toBeGreaterThanOrEqual(5);
 		for (const person of [ben, dai])
@@ -372,7 +372,7 @@ describe("an audience larger than a page", () => {
 		const { audience } = fanout.relations;
 		let pages = 0;
 		vi.spyOn(fanout.relations, "audience").mockImplementation(async (...given) => {
-			if (++pages % 2 === 0) throw new Error("the isolate died");
+			if (++pages % 3 === 0) throw new Error("the isolate died");
 			return audience.apply(fanout.relations, given);
 		});
 		const sent: unknown[] = [];
@@ -391,7 +391,8 @@ describe("an audience larger than a page", () => {
 		);
 		const lists = shards.flatMap(({ results }) => results.map((row) => JSON.parse(row.recipients) as string[]));
 		expect(Math.max(...lists.map((list) => list.length))).toBeLessThanOrEqual(CHUNK_SIZE);
-		expect(lists.flat().sort()).toEqual([author.id, ...followers].sort());
+		// The author herself is reached without a chunk.
+		expect(lists.flat().sort()).toEqual([...followers].sort());
 		expect(sent).toHaveLength(lists.length);
 		await chunks(fanout, sent.slice(0, 3));
 	}, 60_000);
@@ -418,7 +419,7 @@ describe("the plan of a fan-out", () => {
 					const queues = { count, partOf: (id: Id) => id.charCodeAt(id.length - 1) % count };
 					const numbers = new Set<number>();
 					const people = {
-						own: [key(0)],
+						own: [],
 						friends: Array.from({ length: friendCount }, (_, i) => key(1 + i)),
 						followers: Array.from({ length: followerCount }, (_, i) => ({
 							...key(0),
@@ -446,8 +447,8 @@ describe("the plan of a fan-out", () => {
 						}
 						progress = nextProgress(task(kind, audience), progress, recipients, end);
 					}
+					// The author herself is reached without a chunk.
 					const expected = [
-						author,
 						...(audience <= 2 ? people.friends.map((each) => each.other) : []),
 						...(audience <= 1 ? people.followers.map((each) => each.other) : []),
 					];

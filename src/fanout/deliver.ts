@@ -2,11 +2,10 @@ import type { Metrics } from "../metrics.ts";
 import type { PostStore } from "../posts/store.ts";
 import { reportFailure } from "../report.ts";
 import { timeOf } from "../store/ids.ts";
-import type { Delivery } from "../timeline/changes.ts";
 import type { Timelines } from "../timeline/client.ts";
-import type { FanoutTask } from "./expand.ts";
+import { changeOf } from "./changes.ts";
 import type { ChunkMessage } from "./messages.ts";
-import { type ChunkReason, isPublishing, type ProgressStore } from "./progress.ts";
+import { isPublishing, type ProgressStore } from "./progress.ts";
 
 export interface DeliverServices {
 	timelines: Timelines;
@@ -60,16 +59,4 @@ export async function deliver(
 	metrics.add("delivery_failed", missed.length);
 	await progress.keep(jobId, chunk, missed, String(causes[0]).slice(0, 500));
 	return { missed: missed.length, overloaded: causes.some((cause) => cause?.overloaded === true) };
-}
-
-function changeOf(task: Exclude<FanoutTask, { kind: "herald" }>, reason: ChunkReason): Delivery {
-	const { postId, authorId } = task;
-	switch (task.kind) {
-		case "add":
-			return { kind: "add", postId, authorId, reason, via: "push" };
-		case "edit":
-			return { kind: "edit", postId };
-		case "remove":
-			return { kind: "remove", postId, cause: "deleted" };
-	}
 }

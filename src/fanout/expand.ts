@@ -2,8 +2,11 @@ import { LEVELS } from "../graph/rules.ts";
 import type { RelationKey, RelationStore } from "../graph/store.ts";
 import { maySee } from "../posts/audience.ts";
 import type { PostStore } from "../posts/store.ts";
+import { reportFailure } from "../report.ts";
 import type { Id } from "../store/ids.ts";
 import type { Job, TaskOf } from "../store/outbox.ts";
+import type { Timelines } from "../timeline/client.ts";
+import { changeOf } from "./changes.ts";
 import type { ConnectedAccounts } from "./channel.ts";
 import type { HeavyAuthors } from "./heavy.ts";
 import type { ChunkQueues } from "./messages.ts";
@@ -22,6 +25,7 @@ export interface ExpandServices {
 	relations: RelationStore;
 	posts: PostStore;
 	progress: ProgressStore;
+	timelines: Timelines;
 	heavy: HeavyAuthors;
 	channels: ConnectedAccounts;
 	chunkQueues: ChunkQueues;
@@ -72,34 +76,77 @@ async function expandPages(
 			await progress.finishJob(job.id);
 			return true;
 		}
-		const { task } = job;
-		if (task.kind === "add" && (await isPulled(services, job.id, task, from))) {
-			// Nobody is left: friends have had their turn.
-			await services.channels.tell(task.authorId, task.postId);
-			if (!(await progress.advance(job, { phase: "done", chunks: from.chunks }, []))) return true;
-			await progress.finishJob(job.id);
-			return true;
-		}
-		const recipients = await readPage(services.relations, job.task, from);
-		const connected =
-			recipients.length > FEW || idle.length > 0
-				? await services.channels.among(recipients.map(({ other }) => other))
-				: new Set<Id>();
-		const part = (is: boolean) => recipients.filter(({ other }) => connected.has(other) === is);
-		const first = cut(part(true), from, services.chunkQueues);
-		const others = cut(part(false), { ...from, chunks: first.end }, services.chunkQueues);
-		const next = nextProgress(job.task, from, recipients, others.end);
+		const { next, chunks, now } = await gather(services, job, from, idle);
 		// Before the end is written: the last chunk may cross the job off from then on.
 		if (next.phase === "done" && job.task.kind === "remove" && !(await posts.eraseThread(job.task.postId)))
 			return false;
-		const moved = await progress.advance(job, next, [...first.chunks, ...others.chunks]);
+		const moved = await progress.advance(job, next, chunks);
 		if (!moved) return true;
 		job = { ...job, progress: moved.progress ?? null };
-		await send(first.chunks.map(({ chunk }) => chunk));
-		idle.push(...others.chunks.map(({ chunk }) => chunk));
-		if (next.phase !== from.phase) await send(idle.splice(0));
+		await send(now);
 	}
 	return false;
+}
+
+interface Gathered {
+	next: Progress;
+	chunks: Chunk[];
+	/** The numbers of those that are sent at once, in order. */
+	now: number[];
+}
+
+/** The next page of recipients; of a small audience it is all of them, so that one write is enough. */
+async function gather(
+	services: ExpandServices,
+	{ id: jobId, task }: Job<FanoutTask>,
+	from: Progress,
+	idle: number[],
+): Promise<Gathered> {
+	const { relations, chunkQueues, channels } = services;
+	const chunks: Chunk[] = [];
+	const now: number[] = [];
+	let next = from;
+	if (from.phase === "own") {
+		// She has it since she posted. If she cannot be reached now, she is a recipient like others.
+		if (!(await reachAuthor(services, task))) chunks.push({ chunk: 0, reason: "own", recipients: [task.authorId] });
+		now.push(...chunks.map(({ chunk }) => chunk));
+		next = nextProgress(task, from, [], chunks.length);
+	}
+	for (let count = 0; (next.phase === "friends" || next.phase === "followers") && count < PAGE_SIZE; ) {
+		const at = next;
+		if (task.kind === "add" && (await isPulled(services, jobId, task, at))) {
+			// Nobody is left: friends have had their turn.
+			await channels.tell(task.authorId, task.postId);
+			next = { phase: "done", chunks: at.chunks };
+			break;
+		}
+		const recipients = await relations.audience(task.authorId, next.phase, at.after, PAGE_SIZE);
+		count += recipients.length;
+		const connected =
+			recipients.length > FEW || idle.length > 0
+				? await channels.among(recipients.map(({ other }) => other))
+				: new Set<Id>();
+		const part = (is: boolean) => recipients.filter(({ other }) => connected.has(other) === is);
+		const first = cut(part(true), at, chunkQueues);
+		const others = cut(part(false), { ...at, chunks: first.end }, chunkQueues);
+		chunks.push(...first.chunks, ...others.chunks);
+		now.push(...first.chunks.map(({ chunk }) => chunk));
+		idle.push(...others.chunks.map(({ chunk }) => chunk));
+		next = nextProgress(task, at, recipients, others.end);
+		if (next.phase !== at.phase) now.push(...idle.splice(0));
+	}
+	return { next, chunks, now };
+}
+
+async function reachAuthor({ timelines }: ExpandServices, task: FanoutTask): Promise<boolean> {
+	if (task.kind === "herald") return true;
+	try {
+		await timelines.of(task.authorId).apply([changeOf(task, "own")]);
+		return true;
+	} catch (error) {
+		reportFailure("an author was not reached", error, { author: task.authorId });
+		return false;
+	}
 }
 
 /** Only a new post is left for followers to pull: an edit or a deletion concerns what they have. */
@@ -108,19 +155,10 @@ async function isPulled({ heavy }: ExpandServices, jobId: Id, task: TaskOf<"add"
 	return isNew && from.phase === "followers" && from.after === undefined && heavy.arePulled(task.authorId);
 }
 
-const REASONS = { own: "own", friends: "friend", followers: "follow" } as const satisfies Record<
-	Exclude<Phase, "done">,
+const REASONS = { friends: "friend", followers: "follow" } as const satisfies Record<
+	Exclude<Phase, "own" | "done">,
 	ChunkReason
 >;
-
-async function readPage(
-	relations: RelationStore,
-	task: FanoutTask,
-	{ phase, after }: Progress,
-): Promise<RelationKey[]> {
-	if (phase === "friends" || phase === "followers") return relations.audience(task.authorId, phase, after, PAGE_SIZE);
-	return task.kind === "herald" ? [] : [{ at: 0, other: task.authorId }];
-}
 
 /** Chunks of a page, numbered on from the progress so that the number tells the queue; `end` is the number after them. */
 export function cut(
@@ -128,7 +166,7 @@ export function cut(
 	{ phase, chunks: from }: Progress,
 	queues: Pick<ChunkQueues, "count" | "partOf">,
 ): { chunks: Chunk[]; end: number } {
-	if (phase === "done") return { chunks: [], end: from };
+	if (phase === "own" || phase === "done") return { chunks: [], end: from };
 	const start = Math.ceil(from / queues.count) * queues.count;
 	const parts = Array.from({ length: queues.count }, (): Id[] => []);
 	for (const { other } of recipients) parts[queues.partOf(other)]?.push(other);
