@@ -1,6 +1,6 @@
 /** The Worker with faults: built only by `npm run chaos -- --faults`. */
 import type { Env } from "../src/env.ts";
-import worker, { Timeline as RealTimeline } from "../src/index.ts";
+import worker, { Channel as RealChannel, Timeline as RealTimeline } from "../src/index.ts";
 import { perEnvironment } from "../src/services.ts";
 import { Faults, receive, withFaults } from "./faults.ts";
 
@@ -41,5 +41,11 @@ export class Timeline extends RealTimeline {
 	/** What a deployment or a move to another machine does. */
 	crash(): void {
 		this.ctx.abort("reset by chaos");
+	}
+}
+
+export class Channel extends RealChannel {
+	constructor(ctx: DurableObjectState, env: Env) {
+		super(ctx, faulty(env));
 	}
 }
