@@ -199,6 +199,19 @@ describe("a message that is lost", () => {
 		expect(await outboxRows()).toBe(0);
 	});
 
+	it("and a queue that does not answer keep nobody waiting: posting succeeds", async () => {
+		const [author, friend] = await friends(1);
+		const { fanout, fanoutQueue, deliverQueue, publish } = held();
+		vi.spyOn(console, "error").mockImplementation(() => {});
+		vi.spyOn(fanoutQueue, "sendBatch").mockReturnValueOnce(new Promise(() => {}));
+		await publish(author, "posted");
+		expect(await author.texts()).toEqual(["posted"]);
+		await sweep(fanout, Date.now() + 61_000);
+		await jobs(fanout, fanoutQueue.take());
+		await chunks(fanout, deliverQueue.take());
+		expect(await friend?.texts()).toEqual(["posted"]);
+	});
+
 	it("is no loss when the queue itself refuses: posting succeeds", async () => {
 		const [author, friend] = await friends(1);
 		const { fanout, fanoutQueue, deliverQueue, publish } = held();
