@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Metrics } from "../metrics.ts";
 import { reportFailure } from "../report.ts";
 import { asId, type Id } from "../store/ids.ts";
+import { audit } from "./audit.ts";
 import type { Audit, Changes, Delivery, Entry, Marker, Reason, Span, View } from "./changes.ts";
 import { Idempotency, type Reservation } from "./idempotency.ts";
 import { Projection } from "./projection.ts";
@@ -146,9 +147,9 @@ export class TimelineObject extends DurableObject {
 		this.#timeline.drop();
 	}
 
-	/** {@link Projection.audit} */
+	/** {@link audit} */
 	async audit(repair: boolean): Promise<Audit> {
-		return this.#timeline.audit(repair);
+		return audit(this.#timeline, this.#services.source, this.#owner(), { repair });
 	}
 
 	/** {@link Tickets.issue} */
@@ -290,7 +291,10 @@ export class TimelineObject extends DurableObject {
 		const { metrics, auditEvery } = this.#services;
 		const due = Number(this.#storage.meta("audited") ?? 0) + auditEvery;
 		if (due > now) return due;
-		const { checked, missing, stale, relations } = await this.#timeline.audit(true, AUDIT_SAMPLE);
+		const { checked, missing, stale, relations } = await audit(this.#timeline, this.#services.source, this.#owner(), {
+			repair: true,
+			sample: AUDIT_SAMPLE,
+		});
 		metrics.add("feed_audit_checked", checked);
 		metrics.add("feed_audit_drift", missing + stale + relations);
 		this.#storage.setMeta("audited", String(now));

@@ -1,19 +1,18 @@
 import type { Metrics } from "../metrics.ts";
 import { EPOCH, firstIdAt, type Id } from "../store/ids.ts";
 import { Build, type Materials } from "./build.ts";
-import type { Arrival, Audit, Delivery } from "./changes.ts";
+import type { Arrival, Delivery } from "./changes.ts";
 import { LOG_OPTIONS, TimelineLog } from "./log.ts";
-import { authorsOf, Relations } from "./relations.ts";
+import { Relations } from "./relations.ts";
 import { LOG_FORMAT } from "./rows.ts";
 import { HEADS, type TimelineSource } from "./source.ts";
 import type { TimelineStorage } from "./storage.ts";
+import { within } from "./within.ts";
 
 /** How many posts of a new friend or followed account come into a timeline. */
 const BACKFILL = 100;
-/** Entries that an audit compares. */
-const AUDITED = 2 * LOG_OPTIONS.keep;
 /** For so long a delivery may be on its way, in milliseconds: twice the sweeper's patience. */
-const ON_ITS_WAY = 120_000;
+export const ON_ITS_WAY = 120_000;
 /** How long a look waits for a build before it shows what has been found so far, in milliseconds. */
 const PATIENCE = 1000;
 /** How long what needs the whole timeline waits for it, in milliseconds. */
@@ -205,44 +204,17 @@ export class Projection {
 		);
 	}
 
-	/** Compares the timeline with the store, or `sample` entries from anywhere in it, and mends what differs when `repair`. */
-	async audit(repair: boolean, sample?: number): Promise<Audit> {
-		const { source, owner } = this.#services;
-		const nothing: Audit = { cold: true, checked: 0, missing: 0, stale: 0, relations: 0 };
-		if (!this.#log) return nothing;
-		const { log, relations } = await this.warm();
-		const unclear = await this.#differing(relations);
-		const limit = sample ?? AUDITED;
-		const top = sample === undefined ? undefined : this.#anywhere(log, sample);
-		const before = log.page({ before: top, limit });
-		const { seq } = log;
-		const authors = authorsOf(owner(), relations.packed(Number.POSITIVE_INFINITY));
-		const stored = await source.older(authors, top, limit);
-		// What only lagged behind agrees by now.
-		const still = unclear.length === 0 ? [] : await this.#differing(relations);
-		if (this.#log !== log) return nothing;
-		const differing = still.filter((id) => unclear.includes(id));
-		const until = firstIdAt(Date.now() - ON_ITS_WAY);
-		const { missing, stale } = log.compare(before, stored, stored.length < limit, until);
-		if (repair) {
-			// What came into view while the store was read looks stale, and is not.
-			const mend = log.seq === seq ? [...stale, ...missing] : missing;
-			if (mend.length > 0) this.write(() => this.#applyTo(log, this.#relations, mend));
-			for (const other of differing) await this.retie(other);
-		}
-		return {
-			cold: false,
-			checked: Math.max(before.entries.length, stored.length),
-			missing: missing.length,
-			stale: stale.length,
-			relations: differing.length,
-		};
+	/** The log, if it is still the one that somebody read. */
+	isCurrent(log: TimelineLog): boolean {
+		return this.#log === log;
 	}
 
-	/** Where `sample` entries can be read from; at the top, as often as anywhere else. */
-	#anywhere(log: TimelineLog, sample: number): Id | undefined {
-		const { entries } = log.page({ limit: Number.POSITIVE_INFINITY });
-		return entries[Math.floor(Math.random() * (entries.length - sample + 1)) - 1]?.postId;
+	/** What the store says of the owner's ties. */
+	async storedRelations(): Promise<Relations> {
+		const { source, owner } = this.#services;
+		const ties = await source.ties(owner());
+		const heavy = await source.heavyAmong(ties.map(([id]) => id));
+		return Relations.of(ties.map(([id, tie]) => [id, { ...tie, heavy: heavy.has(id) }]));
 	}
 
 	async #pull(): Promise<void> {
@@ -344,7 +316,7 @@ export class Projection {
 		const { storage, owner } = this.#services;
 		const recall = async () => {
 			const log = this.#log;
-			const relations = await this.#stored();
+			const relations = await this.storedRelations();
 			if (!log || this.#log !== log) return;
 			const authors = new Set(log.page({ limit: Number.POSITIVE_INFINITY }).entries.map((entry) => entry.authorId));
 			authors.delete(owner());
@@ -358,17 +330,6 @@ export class Projection {
 			this.#recalling = undefined;
 		});
 		return this.#recalling;
-	}
-
-	async #differing(relations: Relations): Promise<Id[]> {
-		return relations.differing(await this.#stored());
-	}
-
-	async #stored(): Promise<Relations> {
-		const { source, owner } = this.#services;
-		const ties = await source.ties(owner());
-		const heavy = await source.heavyAmong(ties.map(([id]) => id));
-		return Relations.of(ties.map(([id, tie]) => [id, { ...tie, heavy: heavy.has(id) }]));
 	}
 
 	#startBuild(): Build {
@@ -407,18 +368,5 @@ export class Projection {
 		this.#relations = relations;
 		this.#build = undefined;
 		this.#services.changed();
-	}
-}
-
-/** @returns whether `work` was done in time. */
-async function within(milliseconds: number, work: Promise<void>): Promise<boolean> {
-	let timer: number | null = null;
-	const late = new Promise<false>((resolve) => {
-		timer = setTimeout(() => resolve(false), milliseconds);
-	});
-	try {
-		return await Promise.race([work.then(() => true as const), late]);
-	} finally {
-		clearTimeout(timer);
 	}
 }
