@@ -4,7 +4,7 @@ import type { PostView } from "../src/posts/post.ts";
 import { servicesOf } from "../src/services.ts";
 import { encodeId, type Id, logicalShardOf, timeOf } from "../src/store/ids.ts";
 import type { Job } from "../src/store/outbox.ts";
-import { call, type Person, signUp, signUpMany } from "./api.ts";
+import { call, eventually, type Person, signUp, signUpMany } from "./api.ts";
 import { env } from "./env.ts";
 import { databaseOf, obstruct } from "./obstruct.ts";
 import { settled } from "./settled.ts";
@@ -201,6 +201,36 @@ it("a tie that ended and was made again before its end was settled misses nothin
 	vi.restoreAllMocks();
 	await settled();
 	expect(await ann.texts()).toEqual(["between"]);
+});
+
+it("a post that is deleted while a tie is ended and made again unnoticed does not stay", async () => {
+	// His shard decides about the pair, and so knows that she does not follow him any more.
+	const ben = await signUp("Ben");
+	const ann = await signUp("Ann");
+	await ann.ok("PUT", `/v1/following/${ben.id}`);
+	const [post] = [await ben.post("gone", { audience: "public" }), await ben.post("stays", { audience: "public" })];
+	await settled();
+	const { seq } = await ann.feed();
+	vi.spyOn(console, "error").mockImplementation(() => undefined);
+	const { graph, fanout } = servicesOf(env);
+	vi.spyOn(graph, "settle").mockRejectedValueOnce(new Error("the isolate died"));
+	vi.spyOn(fanout.doorbell, "ring").mockResolvedValueOnce();
+	await ann.ok("DELETE", `/v1/following/${ben.id}`);
+	await ben.ok("DELETE", `/v1/posts/${post.id}`);
+	// Nobody tells her of it: she is no follower, for all that the store knows.
+	await eventually(async () => {
+		const removals = "SELECT count(*) AS n FROM outbox WHERE task LIKE '%remove%'";
+		expect(await databaseOf(ben).prepare(removals).first("n")).toBe(0);
+	});
+	await ann.ok("PUT", `/v1/following/${ben.id}`);
+	vi.restoreAllMocks();
+	await settled();
+	const { changes } = await ann.ok<{ changes: { kind: string; postId: string }[] }>(
+		"GET",
+		`/v1/feed/changes?since=${seq}`,
+	);
+	expect(changes).toMatchObject([{ kind: "remove", postId: post.id }]);
+	expect(await ann.texts()).toEqual(["stays"]);
 });
 
 it("two identical requests with one idempotency key make one post, and both get it", async () => {

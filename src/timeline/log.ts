@@ -186,6 +186,11 @@ export class TimelineLog {
 		return (this.#present.has(postId) && this.#entries[this.#firstOlder(postId, true)]) || null;
 	}
 
+	/** An author's entries, newest first. */
+	by(authorId: Id): Id[] {
+		return this.#entries.filter((entry) => entry.authorId === authorId).map(({ postId }) => postId);
+	}
+
 	/** Whether a post could be added above the floor. */
 	lacks(postId: Id): boolean {
 		return !this.#present.has(postId) && !this.#deleted.has(postId) && !this.#below(postId);

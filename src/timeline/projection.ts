@@ -13,6 +13,8 @@ import { within } from "./within.ts";
 const BACKFILL = 100;
 /** For so long a delivery may be on its way, in milliseconds: twice the sweeper's patience. */
 export const ON_ITS_WAY = 120_000;
+/** The owner's newest posts that a cold timeline remembers. */
+const EARLY = 20;
 /** How long a look waits for a build before it shows what has been found so far, in milliseconds. */
 const PATIENCE = 1000;
 /** How long what needs the whole timeline waits for it, in milliseconds. */
@@ -64,6 +66,8 @@ export class Projection {
 	#relations: Relations | undefined;
 	#build: Build | undefined;
 	#recalling: Promise<void> | undefined;
+	/** What the owner posted while the timeline was cold. */
+	#early: Delivery[] = [];
 	/** What authors posted while a new tie with them is looked at. */
 	readonly #held = new Map<Id, Delivery[]>();
 	#pulling: Promise<void> | undefined;
@@ -142,6 +146,7 @@ export class Projection {
 	/** Applies deliveries; repeats and late ones change nothing. Answers with the new `seq`. */
 	apply(deliveries: readonly Delivery[]): number {
 		if (!this.#log && this.#services.connected()) this.#startBuild();
+		if (!this.#log) this.#remember(deliveries);
 		this.#build?.deliveries.push(...deliveries);
 		return this.write((log) => this.#applyTo(log, this.#relations, deliveries));
 	}
@@ -217,6 +222,13 @@ export class Projection {
 		return Relations.of(ties.map(([id, tie]) => [id, { ...tie, heavy: heavy.has(id) }]));
 	}
 
+	/** A build finds her own posts in the store; a page that is shown before must not lack what she has just posted. */
+	#remember(deliveries: readonly Delivery[]): void {
+		const owner = this.#services.owner();
+		const own = deliveries.filter((delivery) => delivery.kind === "add" && delivery.authorId === owner);
+		this.#early = [...this.#early, ...own].slice(-EARLY);
+	}
+
 	async #pull(): Promise<void> {
 		const { source, storage } = this.#services;
 		const { log, relations } = await this.warm();
@@ -288,6 +300,7 @@ export class Projection {
 			const gained = tie !== undefined && (tie !== known.tie || relation.version !== known.version);
 			if (gained && turn > 0) await source.setTurn(owner(), [other], turn);
 			const held: Delivery[] = [];
+			const had = known.tie === tie ? log.by(other) : [];
 			if (gained) this.#held.set(other, held);
 			const newest = gained
 				? await source.newest(other, tie, BACKFILL).finally(() => this.#held.delete(other))
@@ -301,6 +314,7 @@ export class Projection {
 				if (!tie) storage.store(log.removeAuthor(other));
 				else if (newest) {
 					const { ids: postIds, complete } = newest;
+					storage.store(log.apply(gone(had, newest), Date.now()));
 					storage.store(log.backfill({ authorId: other, reason: tie, postIds, complete }, Date.now()));
 					this.#applyTo(log, relations, held);
 				}
@@ -340,6 +354,7 @@ export class Projection {
 		const build = new Build(this.#services.source, this.#services.owner(), awake, (materials) =>
 			this.#fill(materials, awake, startedAt, build.deliveries),
 		);
+		build.deliveries.push(...this.#early.splice(0));
 		this.#build = build;
 		build.finished.then(
 			() => this.#services.metrics.add("feed_build_seconds", (Date.now() - startedAt) / 1000),
@@ -369,4 +384,17 @@ export class Projection {
 		this.#build = undefined;
 		this.#services.changed();
 	}
+}
+
+/**
+ * Entries of an author that she has no post for any more: while there was no tie, nobody told of a deletion. Only as
+ * far back as her newest posts were read.
+ */
+function gone(had: readonly Id[], newest: { ids: readonly Id[]; complete: boolean }): Delivery[] {
+	const there = new Set(newest.ids);
+	const last = newest.ids.at(-1);
+	const read = (postId: Id) => newest.complete || (last !== undefined && postId >= last);
+	return had
+		.filter((postId) => !there.has(postId) && read(postId))
+		.map((postId) => ({ kind: "remove", postId, cause: "relation" }));
 }
