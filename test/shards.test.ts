@@ -120,7 +120,6 @@ class Load {
 	readonly follows = new Set<string>();
 	readonly gone = new Set<string>();
 	readonly people: Person[];
-	slowest = 0;
 	calls = 0;
 	running = true;
 
@@ -131,9 +130,7 @@ class Load {
 	/** One after the other for each person, so that every answer is the last word on what it changed. */
 	async run(me: Person): Promise<void> {
 		for (let round = 0; this.running; round++) {
-			const at = Date.now();
 			await this.act(me, round);
-			this.slowest = Math.max(this.slowest, Date.now() - at);
 			this.calls++;
 			await sleep(20);
 		}
@@ -234,7 +231,6 @@ it("moves shards while people write, dies at every step, and loses nothing", { t
 	for (const spoke of spokes) await hub.befriend(spoke);
 	const load = new Load(people);
 	const work = people.map((person) => load.run(person));
-	const steps = new Map<string, number>();
 	let deaths = 0;
 	try {
 		for (const [from, to] of [
@@ -249,7 +245,6 @@ it("moves shards while people write, dies at every step, and loses nothing", { t
 				expect(n).toBeLessThan(300);
 				try {
 					const { step } = await mortal(n).step(WEST, to);
-					steps.set(step, (steps.get(step) ?? 0) + 1);
 					if (step === "wait") await sleep(50);
 					finished = step === "done";
 					if (step !== last) n = 0;
@@ -267,15 +262,8 @@ it("moves shards while people write, dies at every step, and loses nothing", { t
 		await Promise.all(work);
 	}
 	await settled();
-	console.log(
-		JSON.stringify({
-			...Object.fromEntries(steps),
-			deaths,
-			calls: load.calls,
-			slowest: load.slowest,
-			posts: load.posts.size,
-		}),
-	);
+	expect(deaths).toBeGreaterThan(30);
+	expect(load.calls).toBeGreaterThan(50);
 	await load.check();
 	expect(await drift()).toBe(0);
 	expect(await faults()).toEqual([]);

@@ -12,6 +12,7 @@ import { type Id, IdMinter } from "../../src/store/ids.ts";
 import { LiveMap, type MapTable } from "../../src/store/live-map.ts";
 import { Mover } from "../../src/store/moving/mover.ts";
 import { page, TABLES } from "../../src/store/moving/rows.ts";
+import { PostgresShard } from "../../src/store/postgres.ts";
 import { type Placement, ShardMap } from "../../src/store/shard-map.ts";
 import { Shards } from "../../src/store/shards.ts";
 import { mapOver } from "../shard-map.ts";
@@ -45,8 +46,8 @@ function sqlite(): ShardDatabase {
 }
 
 it("moves shards from D1 to Postgres and back, with what is written meanwhile", async () => {
-	const { shard } = await embedded();
-	const databases: Record<string, ShardDatabase> = { LITE: sqlite(), PG: shard };
+	const { run } = await embedded();
+	const databases: Record<string, ShardDatabase> = { LITE: sqlite(), PG: new PostgresShard(run) };
 	let map = new ShardMap({ ...mapOver("LITE"), databases: ["PG"] });
 	const table = {
 		read: async () => map,
