@@ -14,10 +14,12 @@ export default defineConfig({
 					cloudflareTest(async () => ({
 						wrangler: { configPath: "./wrangler.toml" },
 						miniflare: {
+							d1Databases: { SHARD_2: "edgefeed-shard-2" },
 							bindings: {
 								AUTH_SECRET: "a secret that only the tests know, 123",
 								OPERATOR_SECRET: "operator secret of the tests",
 								AUTH_RATE_LIMIT: "off",
+								SHARD_MAP_REFRESH_SECONDS: 0.25,
 								...(process.env.HISTORIES ? { HISTORIES: Number(process.env.HISTORIES) } : {}),
 								TEST_MIGRATIONS: {
 									identity: await readD1Migrations("migrations/identity"),

@@ -17,6 +17,7 @@ import { deadLetterRoutes } from "./ops/dead-letters.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
 import { roleRoutes } from "./ops/roles.ts";
 import { requireOperator } from "./ops/secret.ts";
+import { shardRoutes } from "./ops/shards.ts";
 import { verifyRoutes } from "./ops/verify.ts";
 import { reactionRoutes } from "./posts/reaction-routes.ts";
 import { postRoutes } from "./posts/routes.ts";
@@ -46,6 +47,11 @@ export function createApp(services: Services) {
 		requireJson,
 	);
 
+	app.use("/ops/*", async (_c, next) => {
+		await services.shards.fresh();
+		await next();
+	});
+
 	app.route("/", authRoutes({ identity: services.identity, defaultRegion: services.settings.DEFAULT_REGION }));
 	app.route("/", accountRoutes({ ...services, relations: services.graph }));
 	app.route("/", friendRoutes(services));
@@ -60,6 +66,7 @@ export function createApp(services: Services) {
 	app.route("/", verifyRoutes(services));
 	app.route("/", deadLetterRoutes(services));
 	app.route("/", roleRoutes(services));
+	app.route("/", shardRoutes(services));
 	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));
 
 	const scheme = { type: "http", scheme: "bearer" } as const;

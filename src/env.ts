@@ -36,6 +36,8 @@ const settingsSchema = z.object({
 	/** How often a timeline checks itself against the store; 0 is never. */
 	AUDIT_EVERY_HOURS: z.number().min(0).default(168),
 	AUTH_RATE_LIMIT: z.enum(["on", "off"]),
+	/** An isolate looks for a newer shard map so often. */
+	SHARD_MAP_REFRESH_SECONDS: z.number().positive().default(5),
 	SHARD_MAP: shardMapSchema,
 });
 

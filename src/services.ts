@@ -19,6 +19,8 @@ import { Verifier } from "./ops/verifier.ts";
 import { Posts } from "./posts/posts.ts";
 import { PostStore } from "./posts/store.ts";
 import { IdMinter } from "./store/ids.ts";
+import { LiveMap, MapTable } from "./store/live-map.ts";
+import { Mover } from "./store/moving/mover.ts";
 import { openShard } from "./store/open.ts";
 import { Doorbell, type JobMessage } from "./store/outbox.ts";
 import { ShardMap } from "./store/shard-map.ts";
@@ -47,7 +49,9 @@ function build(env: Env) {
 	const random = () => Math.random();
 
 	const map = new ShardMap(settings.SHARD_MAP);
-	const shards = new Shards(map, (name) => openShard(env, name));
+	const mapTable = new MapTable(env.IDENTITY, map);
+	const live = new LiveMap(mapTable, map, settings.SHARD_MAP_REFRESH_SECONDS * 1000, now);
+	const shards = new Shards(live, (name) => openShard(env, name));
 	const minter = new IdMinter(now, random);
 	const doorbell = new Doorbell(env.FANOUT as Queue<JobMessage>);
 	const timelines = new Timelines(env.TIMELINE, map);
@@ -128,6 +132,8 @@ function build(env: Env) {
 		} satisfies TimelineServices,
 		fanout,
 		deadLetters,
+		mapTable,
+		mover: new Mover({ table: mapTable, live, shards, now }),
 		verifier: new Verifier(shards, graph, now),
 		progress,
 		shards,

@@ -6,6 +6,8 @@ import type { Env } from "../src/env.ts";
 export const env = bound as unknown as Env & {
 	readonly SHARD_0: D1Database;
 	readonly SHARD_1: D1Database;
+	/** Spare: no map names it before a test moves something there. */
+	readonly SHARD_2: D1Database;
 	readonly OPERATOR_SECRET: string;
 	/** How many random histories the properties of the timeline play. */
 	readonly HISTORIES?: number;

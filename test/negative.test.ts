@@ -207,6 +207,31 @@ const CASES: Record<string, Case> = {
 		operator: true,
 		missing: "not_found",
 	},
+	"GET /ops/shards": { path: () => "/ops/shards", operator: true },
+	"POST /ops/shards/databases": {
+		path: () => "/ops/shards/databases",
+		operator: true,
+		body: () => ({ database: "SHARD_2" }),
+		badFields: { database: ["", "SHARD_9", "IDENTITY", "x y", 5], extra: [1] },
+	},
+	"POST /ops/shards/move": {
+		path: () => "/ops/shards/move",
+		operator: true,
+		body: () => ({ from: 0, to: 0, database: "SHARD_0" }),
+		badFields: { from: [-1, 1024, 0.5, "0"], to: [-1, 1024, "0"], database: ["", "SHARD_9", 5], step: ["erase"] },
+	},
+	"POST /ops/shards/abort": {
+		path: () => "/ops/shards/abort",
+		operator: true,
+		body: () => ({ from: 0, to: 0 }),
+		badFields: { from: [-1, 1024, 0.5, "0"], to: [-1, 1024, "0"], database: ["SHARD_0"] },
+	},
+	"POST /ops/shards/verify": {
+		path: () => "/ops/shards/verify",
+		operator: true,
+		body: () => ({}),
+		badFields: { cursor: ["nonsense", "", 5], extra: [1] },
+	},
 	"POST /ops/import": {
 		path: () => "/ops/import",
 		operator: true,

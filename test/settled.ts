@@ -27,7 +27,7 @@ export async function settled(): Promise<void> {
 
 async function promised(): Promise<number> {
 	const counts = await Promise.all(
-		[env.SHARD_0, env.SHARD_1].map((shard) =>
+		[env.SHARD_0, env.SHARD_1, env.SHARD_2].map((shard) =>
 			shard
 				.prepare("SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM outbox_chunks) AS n")
 				.first<number>("n"),

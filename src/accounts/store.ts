@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { Problem } from "../gateway/problem.ts";
 import type { ShardDatabase } from "../store/database.ts";
-import { assignments, columns, list } from "../store/dialect.ts";
+import { assignments, columns, isServed, list } from "../store/dialect.ts";
 import type { Id } from "../store/ids.ts";
 import { profiles } from "../store/schema.ts";
 import type { Region } from "../store/shard-map.ts";
@@ -72,7 +72,8 @@ export class AccountStore {
 	/** Ids of accounts on one physical shard, in order, after `after` (exclusive). */
 	async idsOn(database: ShardDatabase, after: string, limit: number): Promise<Id[]> {
 		const rows = await database.all<{ id: Id }>(
-			sql`SELECT id FROM profiles WHERE id > ${after} ORDER BY id LIMIT ${limit}`,
+			sql`SELECT id FROM profiles
+				WHERE id > ${after} AND ${isServed(database.dialect, sql`id`)} ORDER BY id LIMIT ${limit}`,
 		);
 		return rows.map((row) => row.id);
 	}

@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { z } from "zod";
 import type { ShardDatabase } from "../store/database.ts";
-import { asInteger, asJson, asText, columns } from "../store/dialect.ts";
+import { asInteger, asJson, asText, columns, isServed } from "../store/dialect.ts";
 import { type Id, type IdMinter, isId, logicalShardOf, timeOf } from "../store/ids.ts";
 import { type Doorbell, taskSchema } from "../store/outbox.ts";
 import { deadLetters } from "../store/schema.ts";
@@ -52,7 +52,8 @@ export class DeadLetters {
 			error: string;
 		}>(
 			sql`SELECT id AS "jobId", task, progress, attempts, error FROM outbox
-				WHERE due_at <= ${this.#services.now()} AND attempts >= ${LAST_TRY} AND coalesce(${phase}, '') <> 'done' LIMIT ${ROUND}`,
+				WHERE due_at <= ${this.#services.now()} AND attempts >= ${LAST_TRY} AND coalesce(${phase}, '') <> 'done'
+					AND ${isServed(database.dialect, sql`id`)} LIMIT ${ROUND}`,
 		);
 		for (const { jobId, task, progress, attempts, error } of jobs) {
 			const body = JSON.stringify({ jobId, task: JSON.parse(task), progress });
@@ -73,7 +74,8 @@ export class DeadLetters {
 			error: string | null;
 		}>(sql`SELECT job_id AS "jobId", task, progress, chunk, reason, recipients, outbox_chunks.attempts, outbox_chunks.error
 			FROM outbox_chunks JOIN outbox ON outbox.id = job_id
-			WHERE outbox_chunks.due_at <= ${this.#services.now()} AND outbox_chunks.attempts >= ${LAST_TRY} LIMIT ${ROUND}`);
+			WHERE outbox_chunks.due_at <= ${this.#services.now()} AND outbox_chunks.attempts >= ${LAST_TRY}
+				AND ${isServed(database.dialect, sql`job_id`)} LIMIT ${ROUND}`);
 		for (const { jobId, task, progress, chunk: number, reason, recipients, attempts, error } of chunks) {
 			const missed: Id[] = JSON.parse(recipients);
 			const body = JSON.stringify({
@@ -110,15 +112,14 @@ export class DeadLetters {
 
 	/** Newest first, from `before` (exclusive), of all shards. */
 	async list(before: Id | undefined, limit: number): Promise<DeadLetter[]> {
-		const older = before ? sql`WHERE id < ${before}` : sql``;
+		const older = before ? sql`AND id < ${before}` : sql``;
 		const found = await Promise.all(
-			this.#services.shards
-				.all()
-				.map((database) =>
-					database.all<DeadLetter>(
-						sql`SELECT ${columns(deadLetters)} FROM dead_letters ${older} ORDER BY id DESC LIMIT ${limit}`,
-					),
+			this.#services.shards.all().map((database) =>
+				database.all<DeadLetter>(
+					sql`SELECT ${columns(deadLetters)} FROM dead_letters
+							WHERE ${isServed(database.dialect, sql`id`)} ${older} ORDER BY id DESC LIMIT ${limit}`,
 				),
+			),
 		);
 		return found
 			.flat()

@@ -15,6 +15,7 @@ export async function sweep(
 	{ shards, deadLetters, doorbell, chunkQueues, metrics, random }: FanoutServices,
 	now: number,
 ): Promise<{ jobs: number; chunks: number }> {
+	await shards.fresh();
 	const swept = { jobs: 0, chunks: 0 };
 	const results = await Promise.allSettled(
 		shards.all().map(async (database) => {

@@ -1,5 +1,4 @@
 import { type SQL, sql } from "drizzle-orm";
-import type { ShardDatabase } from "../store/database.ts";
 import { jsonRows } from "../store/dialect.ts";
 import type { Id } from "../store/ids.ts";
 import type { Shards } from "../store/shards.ts";
@@ -98,28 +97,34 @@ export class BulkStore {
 
 	/** The rows travel as JSON values, one statement each. */
 	async #insert(rows: readonly { on: Id; row: readonly unknown[] }[], statement: (rows: SQL) => SQL): Promise<number> {
-		const groups = new Map<ShardDatabase, string[][]>();
-		const sizes = new Map<ShardDatabase, number>();
+		const texts = new Map<Id, string[]>();
 		for (const { on, row } of rows) {
-			const database = this.#shards.of(on);
-			const text = JSON.stringify(row);
-			const size = (sizes.get(database) ?? VALUE) + text.length + 1;
-			const parts = groups.get(database) ?? [];
-			if (size > VALUE) parts.push([]);
-			parts.at(-1)?.push(text);
-			sizes.set(database, size > VALUE ? text.length : size);
-			groups.set(database, parts);
+			const known = texts.get(on);
+			if (known) known.push(JSON.stringify(row));
+			else texts.set(on, [JSON.stringify(row)]);
 		}
-		const written = await Promise.all(
-			[...groups].map(async ([database, parts]) => {
-				let count = 0;
-				for (const part of parts) {
-					const written = await database.all(statement(jsonRows(database.dialect, `[${part.join(",")}]`)));
-					count += written.length;
-				}
-				return count;
-			}),
-		);
-		return written.reduce((sum, count) => sum + count, 0);
+		const written = await this.#shards.gather(texts.keys(), async (database, ids) => {
+			const news: unknown[] = [];
+			for (const part of parts(ids.flatMap((id) => texts.get(id) ?? []))) {
+				news.push(...(await database.all(statement(jsonRows(database.dialect, `[${part.join(",")}]`)))));
+			}
+			return news;
+		});
+		return written.length;
 	}
+}
+
+/** As many texts as fit into one value. */
+function parts(texts: readonly string[]): string[][] {
+	const parts: string[][] = [];
+	let size = VALUE;
+	for (const text of texts) {
+		size += text.length + 1;
+		if (size > VALUE) {
+			parts.push([]);
+			size = text.length;
+		}
+		parts.at(-1)?.push(text);
+	}
+	return parts;
 }

@@ -81,3 +81,21 @@ export function assignments(table: SQLiteTable, change: Readonly<Record<string, 
 		sql`, `,
 	);
 }
+
+const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** The logical shard of an id: the same as `logicalShardOf` in ids.ts, in SQL. */
+export function shardOf(dialect: Dialect, id: SQL): SQL {
+	const find = sql.raw(dialect === "sqlite" ? "instr" : "strpos");
+	const digit = (at: number) =>
+		sql`(${find}(${sql.raw(`'${ALPHABET}'`)}, substr(${id}, ${sql.raw(String(at))}, 1)) - 1)`;
+	return sql`(${digit(9)} % 4 * 256 + ${digit(10)} * 8 + ${digit(11)} / 4)`;
+}
+
+/**
+ * Whether the row of an id is served from the database that it is on, for whoever looks through a whole database: it
+ * may also hold copies that are on their way, or are left behind.
+ */
+export function isServed(dialect: Dialect, id: SQL): SQL {
+	return sql`NOT EXISTS (SELECT 1 FROM moves WHERE phase <> 'copying' AND ${shardOf(dialect, id)} BETWEEN low AND high)`;
+}

@@ -2,6 +2,7 @@ import { type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import { reportFailure } from "../report.ts";
 import type { ShardDatabase } from "./database.ts";
+import { isServed } from "./dialect.ts";
 import { type Id, isId } from "./ids.ts";
 import type { Shards } from "./shards.ts";
 
@@ -108,13 +109,13 @@ export async function takeDue(database: ShardDatabase, now: number, random: numb
 	// The attempts are in the row, so the database works the delay out; the same formula as sweepDelay.
 	const delay = sql`CASE WHEN attempts > ${DOUBLINGS} THEN ${LONGEST_DELAY} ELSE CAST(${SWEEP_AFTER} AS bigint) << attempts END`;
 	const later = sql`CAST(${now} AS bigint) + CAST(${delay} * CAST(${1 + random / 10} AS double precision) AS bigint)`;
-	const due = sql`due_at <= ${now} ORDER BY due_at LIMIT ${limit}`;
+	const due = (id: SQL) => sql`due_at <= ${now} AND ${isServed(database.dialect, id)} ORDER BY due_at LIMIT ${limit}`;
 	// Asked twice for what is due: of two sweepers that take the same row in Postgres, the later one looks again.
 	const [jobs, chunks] = await database.batch([
 		sql`UPDATE outbox SET attempts = attempts + 1, due_at = ${later}
-			WHERE due_at <= ${now} AND id IN (SELECT id FROM outbox WHERE ${due}) RETURNING id`,
+			WHERE due_at <= ${now} AND id IN (SELECT id FROM outbox WHERE ${due(sql`id`)}) RETURNING id`,
 		sql`UPDATE outbox_chunks SET attempts = attempts + 1, due_at = ${later}
-			WHERE due_at <= ${now} AND (job_id, chunk) IN (SELECT job_id, chunk FROM outbox_chunks WHERE ${due})
+			WHERE due_at <= ${now} AND (job_id, chunk) IN (SELECT job_id, chunk FROM outbox_chunks WHERE ${due(sql`job_id`)})
 			RETURNING job_id AS "jobId", chunk`,
 	]);
 	return { jobs: (jobs ?? []).map((job) => job.id as Id), chunks: (chunks ?? []) as Due["chunks"] };
@@ -126,7 +127,8 @@ const COUNTED = 10_000;
 /** How many jobs are not done yet, and which has waited longest. */
 export async function backlog(database: ShardDatabase): Promise<{ count: number; oldest: Id | null }> {
 	const [row] = await database.all<{ count: number; oldest: Id | null }>(
-		sql`SELECT count(*) AS count, min(id) AS oldest FROM (SELECT id FROM outbox ORDER BY id LIMIT ${COUNTED}) AS waiting`,
+		sql`SELECT count(*) AS count, min(id) AS oldest FROM (
+			SELECT id FROM outbox WHERE ${isServed(database.dialect, sql`id`)} ORDER BY id LIMIT ${COUNTED}) AS waiting`,
 	);
 	return row ?? { count: 0, oldest: null };
 }

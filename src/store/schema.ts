@@ -127,3 +127,24 @@ export const deadLetters = sqliteTable("dead_letters", {
 	attempts: integer("attempts").notNull(),
 	since: integer("since").notNull(),
 });
+
+/** Ranges of logical shards that are on their way from or to this database. */
+export const moves = sqliteTable("moves", {
+	low: integer("low").primaryKey(),
+	high: integer("high").notNull(),
+	phase: text("phase").$type<"copying" | "fenced" | "moved" | "arriving">().notNull(),
+	holder: text("holder"),
+	progress: text("progress"),
+});
+
+/** The primary keys that were written while their range is copied. */
+export const movedKeys = sqliteTable("moved_keys", {
+	seq: integer("seq").primaryKey({ autoIncrement: true }),
+	shard: integer("shard").notNull(),
+	tableName: text("table_name").notNull(),
+	keyOne: text("key_one").notNull(),
+	keyTwo: text("key_two").notNull(),
+});
+
+/** Has a row within a transaction of the mover's only. */
+export const copying = sqliteTable("copying", { token: text("token").primaryKey() });
