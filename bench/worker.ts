@@ -16,11 +16,17 @@ export interface BenchWorker {
 	close: () => Promise<void>;
 }
 
-export async function startWorker(): Promise<BenchWorker> {
+export interface StartOptions {
+	/** Instead of what `wrangler.toml` calls the Worker's entry: the one of this folder's `inside`, with its bindings. */
+	inside?: boolean;
+	variables?: Record<string, string>;
+}
+
+export async function startWorker({ inside = false, variables = {} }: StartOptions = {}): Promise<BenchWorker> {
 	const state = mkdtempSync(join(tmpdir(), "edgefeed-bench-"));
-	const worker = buildWorker(join(state, "worker"));
+	const worker = buildWorker(join(state, "worker"), inside ? "bench/inside/worker.ts" : undefined);
 	const secrets = makeSecrets();
-	const miniflare = openWorker({ worker, data: join(state, "data"), variables: secrets });
+	const miniflare = openWorker({ worker, data: join(state, "data"), variables: { ...secrets, ...variables }, inside });
 	const url = String(await miniflare.ready).replace(/\/$/, "");
 	await migrate(miniflare);
 	return {
@@ -61,16 +67,19 @@ export interface WorkerOptions {
 	variables: Record<string, string>;
 	/** By default any free one. */
 	port?: number;
+	/** Whether the module is that of `inside/worker.ts`, which has bindings of its own. */
+	inside?: boolean;
 }
 
 /** A Worker with its bindings as `wrangler.toml` has them, on loopback. */
-export function openWorker({ worker, data, variables, port }: WorkerOptions): Miniflare {
+export function openWorker({ worker, data, variables, port, inside }: WorkerOptions): Miniflare {
 	const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
 	// The API reference is no part of what is measured.
 	const { assets: _, serviceBindings: __, bindings, ...options } = workerOptions;
 	return new Miniflare({
 		...convertV4MiniflareOptions({
 			...options,
+			...(inside ? ceilings(options) : {}),
 			bindings: { ...(bindings as Record<string, string>), ...variables },
 			modules: [{ type: "ESModule", path: worker }],
 			modulesRoot: join(worker, ".."),
@@ -80,6 +89,22 @@ export function openWorker({ worker, data, variables, port }: WorkerOptions): Mi
 		}),
 		resourcePersistencePath: data,
 	});
+}
+
+/** The bindings of `inside/bare.ts`; its queue is that of the deliveries in all but the name. */
+function ceilings({ durableObjects, queueProducers, queueConsumers }: Record<string, unknown>): CeilingOptions {
+	const consumers = queueConsumers as Record<string, object>;
+	return {
+		durableObjects: { ...(durableObjects as object), BARE: { className: "Bare", useSQLite: true } },
+		queueProducers: { ...(queueProducers as object), BARE_QUEUE: { queueName: "edgefeed-bare" } },
+		queueConsumers: { ...consumers, "edgefeed-bare": { ...consumers["edgefeed-deliver"] } },
+	};
+}
+
+interface CeilingOptions {
+	durableObjects: Record<string, { className: string; useSQLite: boolean }>;
+	queueProducers: Record<string, { queueName: string }>;
+	queueConsumers: Record<string, object>;
 }
 
 /** Makes the tables of new databases. */

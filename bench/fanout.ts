@@ -1,0 +1,186 @@
+/**
+ * `npm run bench -- fanout [--followers N] [--rounds N] [--graph PATH]`: one post to 100, 1,000, 5,000 and N
+ * followers, by default 100,000, who have all read their feeds before, so that every delivery writes.
+ *
+ * The ceiling, in the same run and in turns with it: as many objects with one table, called from the same
+ * kind of queue, as many at once, each to insert one row. Time runs from the request until the last queue
+ * message is done, so that for us it has the post and the expansion in it.
+ *
+ * Objects are awake (called within the last seconds) or asleep (left alone for longer than workerd keeps
+ * them). Above 5,000 they cannot all be kept awake, and are measured asleep; so are the smaller counts once
+ * more, to compare like with like.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { Client } from "../scripts/client.ts";
+import type { Id } from "../src/store/ids.ts";
+import { everybodyPosts } from "./graph.ts";
+import { BARE_QUEUE, DELIVER_QUEUE, Inside } from "./inside.ts";
+import { accountId, accountIds, type Pair, People } from "./people.ts";
+import { atLeast, atMost, type Check, median, table } from "./results.ts";
+import { startWorker } from "./worker.ts";
+
+const SIZES = [100, 1000, 5000];
+/** Above it, objects fall asleep before all of them have been called. */
+const MOST_AWAKE = 5000;
+/** Longer than workerd keeps an idle object, in milliseconds. */
+const FALL_ASLEEP = 13_000;
+/** More objects than this of one kind sleep while the other kind is called: each holds files open. */
+const CROWD = 2000;
+const PATIENCE = 900_000;
+const RATIO = 0.9;
+const FLAT = 1.2;
+
+interface Round {
+	/** Milliseconds from the request to the last delivery. */
+	total: number;
+	/** And from the first delivery. */
+	delivering: number;
+}
+interface Row {
+	count: number;
+	state: "awake" | "asleep";
+	ours: Round;
+	bare: Round;
+}
+
+export async function fanout(args: string[]): Promise<Check[]> {
+	const options = { followers: { type: "string" }, rounds: { type: "string" }, graph: { type: "string" } } as const;
+	const { values } = parseArgs({ args, options });
+	const most = Number(values.followers ?? 100_000);
+	const sizes = [...new Set([...SIZES.filter((size) => size < most), most])];
+	const checks = await oneToMany(sizes, Number(values.rounds ?? 5));
+	if (values.graph) checks.push(...(await everybodyPosts(values.graph)));
+	else console.log("\nno --graph PATH: nobody posts in a real graph");
+	return checks;
+}
+
+async function oneToMany(sizes: readonly number[], rounds: number): Promise<Check[]> {
+	const worker = await startWorker({ inside: true });
+	try {
+		const client = new Client(worker.url);
+		const inside = new Inside(client, worker);
+		const people = await People.of(client, worker);
+		const followers = accountIds(0, Math.max(...sizes));
+		const authors = sizes.map((_, n) => accountId(1, n));
+		await people.join(authors);
+		for (const [n, size] of sizes.entries()) {
+			await people.follow(followers.slice(0, size).map((follower): Pair => [follower, authors[n] as Id]));
+		}
+		const start = performance.now();
+		await inside.warm(followers, authors);
+		console.log(`${followers.length} timelines read in ${((performance.now() - start) / 1000).toFixed(0)} s`);
+
+		const run: Run = { client, inside, followers, rounds };
+		const rows: Row[] = [];
+		for (const state of ["awake", "asleep"] as const) {
+			for (const [n, size] of sizes.entries()) {
+				if (state === "awake" && size > MOST_AWAKE) continue;
+				const author = authors[n] as Id;
+				const row = await measure(run, await people.token(author), size, state);
+				console.log(describe(row));
+				rows.push(row);
+			}
+		}
+		console.log(`\n${table(HEAD, rows.map(cells))}`);
+		return judge(rows);
+	} finally {
+		await worker.close();
+	}
+}
+
+interface Run {
+	client: Client;
+	inside: Inside;
+	followers: Id[];
+	rounds: number;
+}
+
+/** Ours and the ceiling in turns, after a turn of each that does not count. */
+async function measure(run: Run, token: string, size: number, state: Row["state"]): Promise<Row> {
+	const { client, inside, followers } = run;
+	const recipients = followers.slice(0, size);
+	const prepare = async (wake: () => Promise<void>) => {
+		if (state === "asleep" || size > CROWD) await sleep(FALL_ASLEEP);
+		if (state === "awake") await wake();
+	};
+	const post = () => client.call("POST", "/v1/posts", { token, body: { text: "hello", audience: "public" } });
+	const bare = () => inside.ask("bare-fanout", { count: size, text: "a row as long as an entry of ours, 37" });
+	const ours: Round[] = [];
+	const ceiling: Round[] = [];
+	// A minute and more a round: fewer of them tell as much.
+	const rounds = size > MOST_AWAKE ? Math.min(run.rounds, 3) : run.rounds;
+	for (let n = 0; n <= rounds; n++) {
+		await prepare(() => inside.warm(recipients));
+		// Her own timeline is one more chunk.
+		const mine = await timed(inside, DELIVER_QUEUE, Math.ceil(size / 100) + 1, post);
+		await inside.settled(PATIENCE);
+		await prepare(() => inside.touchBare(size));
+		const theirs = await timed(inside, BARE_QUEUE, Math.ceil(size / 100), bare);
+		if (n === 0) continue;
+		ours.push(mine);
+		ceiling.push(theirs);
+	}
+	return { count: size, state, ours: middle(ours), bare: middle(ceiling) };
+}
+
+async function timed(inside: Inside, queue: string, messages: number, work: () => Promise<unknown>): Promise<Round> {
+	await inside.finished();
+	const start = Date.now();
+	await work();
+	let done = 0;
+	let first = Number.POSITIVE_INFINITY;
+	for (;;) {
+		await sleep(20);
+		const times = (await inside.finished()).queues[queue];
+		if (times) {
+			done += times.messages;
+			first = Math.min(first, times.first);
+		}
+		if (done >= messages && times) return { total: times.last - start, delivering: times.last - first };
+		if (Date.now() - start > PATIENCE) throw new Error(`${done} of ${messages} messages within ${PATIENCE / 1000} s`);
+	}
+}
+
+function middle(rounds: readonly Round[]): Round {
+	const of = (key: keyof Round) => median(rounds.map((round) => round[key]));
+	return { total: of("total"), delivering: of("delivering") };
+}
+
+const HEAD = ["followers", "objects", "ours /s", "ceiling /s", "ratio", "ms a delivery", "without the post", "ceiling"];
+
+function cells({ count, state, ours, bare }: Row): string[] {
+	const rate = ({ total }: Round) => ((count / total) * 1000).toFixed(0);
+	const each = (ms: number) => (ms / count).toFixed(3);
+	const ratio = (bare.total / ours.total).toFixed(2);
+	return [
+		String(count),
+		state,
+		rate(ours),
+		rate(bare),
+		ratio,
+		each(ours.total),
+		each(ours.delivering),
+		each(bare.total),
+	];
+}
+
+function describe(row: Row): string {
+	const [count, state, ours, bare, ratio] = cells(row);
+	return `${count} followers, ${state}: ${ours}/s, the ceiling ${bare}/s, ratio ${ratio}`;
+}
+
+function judge(rows: readonly Row[]): Check[] {
+	const checks = rows.map(({ count, state, ours, bare }) =>
+		atLeast(`deliveries to ${count} ${state} timelines`, bare.total / ours.total, "of the ceiling", RATIO),
+	);
+	for (const state of ["awake", "asleep"]) {
+		const [small, ...larger] = rows.filter((row) => row.state === state);
+		const large = larger.at(-1);
+		if (!small || !large) continue;
+		const each = ({ ours, count }: Row) => ours.total / count;
+		const name = `time of a delivery, ${large.count} against ${small.count} followers, ${state}`;
+		checks.push(atMost(name, each(large) / each(small), "times", FLAT));
+	}
+	return checks;
+}
