@@ -8,6 +8,8 @@ export const DELIVER_QUEUE = "edgefeed-deliver";
 export const BARE_QUEUE = "edgefeed-bare";
 /** Objects that one request wakes or warms. */
 const AT_ONCE = 200;
+/** Objects that are awake at most while others are warmed. */
+const CROWD = 5000;
 
 export interface Times {
 	first: number;
@@ -17,8 +19,8 @@ export interface Times {
 }
 export interface Finished {
 	queues: Record<string, Times>;
-	/** How often a timeline object woke, ever. */
-	wakeUps: number;
+	/** Milliseconds for which they waited, because too many objects were awake. */
+	paused: number;
 }
 
 export class Inside {
@@ -42,21 +44,21 @@ export class Inside {
 	/** Builds timelines that follow `authors`, or with none only wakes those that are built. */
 	async warm(owners: readonly Id[], authors: readonly Id[] = []): Promise<void> {
 		for (let at = 0; at < owners.length; at += AT_ONCE) {
+			if (at % CROWD === 0) await this.sleep();
 			await this.ask("warm", { owners: owners.slice(at, at + AT_ONCE), authors });
 		}
 	}
 
-	async touchBare(count: number): Promise<void> {
+	/** Wakes the ceiling's objects. */
+	async wakeBare(count: number): Promise<void> {
 		for (let from = 0; from < count; from += AT_ONCE) {
 			await this.ask("bare-touch", { from, count: Math.min(AT_ONCE, count - from) });
 		}
 	}
 
-	/** Puts timeline objects to sleep. */
-	async reset(owners: readonly Id[]): Promise<void> {
-		for (let at = 0; at < owners.length; at += AT_ONCE) {
-			await this.ask("reset", owners.slice(at, at + AT_ONCE));
-		}
+	/** Puts every object to sleep. */
+	async sleep(): Promise<void> {
+		await this.ask("sleep");
 	}
 
 	/** Waits until nothing that was promised is left to do. */

@@ -1,6 +1,7 @@
 /** The ceilings: the least that the platform must do for a delivery, for a post, and a naive delivery. */
 import { DurableObject } from "cloudflare:workers";
 import { Hono } from "hono";
+import { noteAwake } from "./awake.ts";
 
 export const BARE_QUEUE = "edgefeed-bare";
 
@@ -27,8 +28,10 @@ const KEPT = 1000;
 export class Bare extends DurableObject {
 	readonly #sql: SqlStorage;
 
-	constructor(ctx: DurableObjectState, env: unknown) {
-		super(ctx, env as Cloudflare.Env);
+	constructor(ctx: DurableObjectState, env: BareEnv) {
+		super(ctx, env as unknown as Cloudflare.Env);
+		const { name = "" } = ctx.id;
+		noteAwake(name, () => env.BARE.getByName(name).sleep());
 		this.#sql = ctx.storage.sql;
 		this.#sql.exec(`CREATE TABLE IF NOT EXISTS bare (id INTEGER PRIMARY KEY, text TEXT NOT NULL)`);
 	}
@@ -38,7 +41,13 @@ export class Bare extends DurableObject {
 		return 1;
 	}
 
+	/** Wakes it. */
 	touch(): void {}
+
+	/** At once, not after ten idle seconds. */
+	async sleep(): Promise<void> {
+		this.ctx.abort("put to sleep by the benchmark");
+	}
 
 	/** A timeline as one writes it at first: a row and an index entry for each post, and the oldest goes. @returns rows read and written by each of `count` deliveries. */
 	naive(count: number): { read: number; written: number } {

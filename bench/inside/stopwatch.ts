@@ -1,7 +1,7 @@
 /** When messages of the queues were dealt with, told by the same process that deals with them. */
 
 interface Times {
-	/** When the first batch came in, and when the last message was done. */
+	/** When the first message came in that is no author's own chunk, and when the last was done. */
 	first: number;
 	last: number;
 	messages: number;
@@ -12,16 +12,19 @@ interface Times {
 let times: Record<string, Times> = {};
 
 /** What has been done since the last call, by queue. */
-export function finished(): { queues: Record<string, Times> } {
+export function finished(): Record<string, Times> {
 	const queues = times;
 	times = {};
-	return { queues };
+	return queues;
 }
 
 /** The same batch, whose messages say when they are done. */
 export function stopwatch(batch: MessageBatch): MessageBatch {
-	const now = Date.now();
-	times[batch.queue] ??= { first: now, last: now, messages: 0, jobs: {} };
+	const queue = () => {
+		times[batch.queue] ??= { first: Number.MAX_SAFE_INTEGER, last: 0, messages: 0, jobs: {} };
+		return times[batch.queue] as Times;
+	};
+	if (batch.messages.some(({ body }) => !isOwn(body))) queue().first = Math.min(queue().first, Date.now());
 	const messages = batch.messages.map((message) => ({
 		id: message.id,
 		timestamp: message.timestamp,
@@ -30,13 +33,11 @@ export function stopwatch(batch: MessageBatch): MessageBatch {
 		retry: (options?: QueueRetryOptions) => message.retry(options),
 		ack: () => {
 			message.ack();
-			const now = Date.now();
-			times[batch.queue] ??= { first: now, last: now, messages: 0, jobs: {} };
-			const queue = times[batch.queue] as Times;
-			queue.last = now;
-			queue.messages++;
+			const done = queue();
+			done.last = Date.now();
+			done.messages++;
 			const { jobId } = message.body as { jobId?: string };
-			if (jobId) queue.jobs[jobId] = now;
+			if (jobId) done.jobs[jobId] = done.last;
 		},
 	}));
 	return {
@@ -46,4 +47,9 @@ export function stopwatch(batch: MessageBatch): MessageBatch {
 		ackAll: () => batch.ackAll(),
 		retryAll: (options) => batch.retryAll(options),
 	};
+}
+
+/** A job's first chunk is its author, before anybody else is looked for. */
+function isOwn(body: unknown): boolean {
+	return (body as { chunk?: number }).chunk === 0;
 }

@@ -3,6 +3,7 @@ import type { Env } from "../../src/env.ts";
 import worker from "../../src/index.ts";
 import { perEnvironment, servicesOf } from "../../src/services.ts";
 import { TimelineObject } from "../../src/timeline/object.ts";
+import { makeRoom, noteAwake, putAllToSleep, takePaused } from "./awake.ts";
 import { BARE_QUEUE, type BareEnv, bareApp, insertEverywhere } from "./bare.ts";
 import { countDatabases, countObject, counts, resetCounts } from "./counting.ts";
 import { finished, stopwatch } from "./stopwatch.ts";
@@ -10,12 +11,12 @@ import { cannedSource, warm } from "./warm.ts";
 
 export { Bare } from "./bare.ts";
 
+type Sleeper = { sleep(): Promise<void> };
 type BenchEnv = Env & BareEnv;
 
 /** Counting costs time, so it is done only where nothing is timed. The same environment each time: services are kept by it. */
 const counted = perEnvironment((env) => (env.BENCH_COUNTS === "1" ? countDatabases(env) : env));
 
-let wakeUps = 0;
 /** While it is so, what the queues bring is left for later. */
 let held = false;
 
@@ -24,7 +25,7 @@ export default {
 		const { pathname } = new URL(request.url);
 		switch (pathname) {
 			case "/__bench/finished":
-				return Response.json({ ...finished(), wakeUps });
+				return Response.json({ queues: finished(), paused: takePaused() });
 			case "/__bench/counts":
 				if (request.method === "DELETE") resetCounts();
 				return Response.json(counts());
@@ -34,8 +35,8 @@ export default {
 			case "/__bench/hold":
 				held = (await request.json<{ on: boolean }>()).on;
 				return new Response(null, { status: 204 });
-			case "/__bench/reset":
-				await reset(env, await request.json());
+			case "/__bench/sleep":
+				await putAllToSleep();
 				return new Response(null, { status: 204 });
 		}
 		if (pathname.startsWith("/__bench/")) return bareApp.fetch(request as Request, env);
@@ -44,6 +45,7 @@ export default {
 	},
 	async queue(batch, env) {
 		while (held) await scheduler.wait(20);
+		await makeRoom();
 		const timed = stopwatch(batch);
 		if (batch.queue === BARE_QUEUE) return insertEverywhere(env, timed);
 		counts().workerRequests++;
@@ -57,7 +59,8 @@ export class Timeline extends TimelineObject {
 		if (env.BENCH_COUNTS === "1") countObject(ctx.storage);
 		const { timeline } = servicesOf(counted(env));
 		super(ctx, env, { ...timeline, source: cannedSource(timeline.source) });
-		wakeUps++;
+		const { name = "" } = ctx.id;
+		noteAwake(name, () => (env.TIMELINE.getByName(name) as unknown as Sleeper).sleep());
 	}
 
 	override async alarm(): Promise<void> {
@@ -65,21 +68,12 @@ export class Timeline extends TimelineObject {
 		return super.alarm();
 	}
 
-	/** Puts the object to sleep at once; otherwise it takes ten idle seconds. */
-	reset(): void {
+	/** At once, not after ten idle seconds. */
+	sleep(): void {
 		this.ctx.abort("put to sleep by the benchmark");
 	}
 
 	bytes(): number {
 		return this.ctx.storage.sql.databaseSize;
 	}
-}
-
-/** Puts timelines to sleep. */
-async function reset(env: Env, owners: string[]): Promise<void> {
-	await Promise.all(
-		owners.map((owner) =>
-			(env.TIMELINE.getByName(owner) as unknown as { reset(): Promise<void> }).reset().catch(() => undefined),
-		),
-	);
 }
