@@ -49,9 +49,10 @@ export class Inside {
 		}
 	}
 
-	/** Wakes the ceiling's objects. */
+	/** Makes the ceiling's objects, or wakes them. */
 	async wakeBare(count: number): Promise<void> {
 		for (let from = 0; from < count; from += AT_ONCE) {
+			if (from % CROWD === 0) await this.sleep();
 			await this.ask("bare-touch", { from, count: Math.min(AT_ONCE, count - from) });
 		}
 	}

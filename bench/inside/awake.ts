@@ -4,7 +4,7 @@
  */
 
 /** So many at most, before a batch of at most a thousand. */
-const MOST = 5000;
+const MOST = 5200;
 const AT_ONCE = 200;
 
 const awake = new Map<string, () => Promise<unknown>>();

@@ -1,18 +1,6 @@
 /** Counts what is billed: bindings that count their use, and an object's storage that counts its rows. */
 import type { Env } from "../../src/env.ts";
-
-export interface Counts {
-	/** Requests, and batches of a queue. */
-	workerRequests: number;
-	/** Calls of objects, and alarms. */
-	objectRequests: number;
-	objectRowsRead: number;
-	objectRowsWritten: number;
-	queueMessages: number;
-	databaseQueries: number;
-	databaseRowsRead: number;
-	databaseRowsWritten: number;
-}
+import type { Counts } from "./counts.ts";
 
 type Cursor = Pick<SqlStorageCursor<Record<string, SqlStorageValue>>, "rowsRead" | "rowsWritten">;
 

@@ -11,7 +11,8 @@ import { cannedSource, warm } from "./warm.ts";
 
 export { Bare } from "./bare.ts";
 
-type Sleeper = { sleep(): Promise<void> };
+/** What the class below adds. */
+type Sleeper = { sleep(): Promise<void>; bytes(): Promise<number> };
 type BenchEnv = Env & BareEnv;
 
 /** Counting costs time, so it is done only where nothing is timed. The same environment each time: services are kept by it. */
@@ -32,6 +33,11 @@ export default {
 			case "/__bench/warm":
 				await warm(env, await request.json());
 				return new Response(null, { status: 204 });
+			case "/__bench/bytes": {
+				const { owner } = await request.json<{ owner: string }>();
+				const bytes = await (env.TIMELINE.getByName(owner) as unknown as Sleeper).bytes();
+				return Response.json({ bytes });
+			}
 			case "/__bench/hold":
 				held = (await request.json<{ on: boolean }>()).on;
 				return new Response(null, { status: 204 });
