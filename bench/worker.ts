@@ -1,7 +1,7 @@
 /** The built Worker in workerd, through Miniflare's API: `wrangler dev`'s proxy would be the bottleneck. */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { convertV4MiniflareOptions, Miniflare } from "miniflare";
@@ -16,11 +16,17 @@ export interface BenchWorker {
 	close: () => Promise<void>;
 }
 
-export async function startWorker(): Promise<BenchWorker> {
-	const state = mkdtempSync(join(tmpdir(), "edgefeed-bench-"));
-	const worker = buildWorker(join(state, "worker"));
+export interface StartOptions {
+	/** Instead of what `wrangler.toml` calls the Worker's entry: the one of this folder's `inside`, with its bindings. */
+	inside?: boolean;
+	variables?: Record<string, string>;
+}
+
+export async function startWorker({ inside = false, variables = {} }: StartOptions = {}): Promise<BenchWorker> {
+	const state = mkdtempSync(join(placeForState(), "edgefeed-bench-"));
+	const worker = buildWorker(join(state, "worker"), inside ? "bench/inside/worker.ts" : undefined);
 	const secrets = makeSecrets();
-	const miniflare = openWorker({ worker, data: join(state, "data"), variables: secrets });
+	const miniflare = openWorker({ worker, data: join(state, "data"), variables: { ...secrets, ...variables }, inside });
 	const url = String(await miniflare.ready).replace(/\/$/, "");
 	await migrate(miniflare);
 	return {
@@ -32,6 +38,11 @@ export async function startWorker(): Promise<BenchWorker> {
 			rmSync(state, { recursive: true, force: true });
 		},
 	};
+}
+
+/** Memory where there is such a place: it is the code that is measured, not this machine's disk. */
+function placeForState(): string {
+	return process.env.TMPDIR ?? (existsSync("/dev/shm") ? "/dev/shm" : tmpdir());
 }
 
 /** Builds the Worker into a directory, by default from what `wrangler.toml` calls its entry. @returns the path of the module. */
@@ -61,13 +72,18 @@ export interface WorkerOptions {
 	variables: Record<string, string>;
 	/** By default any free one. */
 	port?: number;
+	/** Whether the module is that of `inside/worker.ts`, which has bindings of its own. */
+	inside?: boolean;
 }
 
 /** Shards that are a Postgres database instead of D1: binding and connection string. */
 export type PostgresShards = Readonly<Record<string, string>>;
 
 /** A Worker with its bindings as `wrangler.toml` has them, on loopback. */
-export function openWorker({ worker, data, variables, port }: WorkerOptions, postgres: PostgresShards = {}): Miniflare {
+export function openWorker(
+	{ worker, data, variables, port, inside }: WorkerOptions,
+	postgres: PostgresShards = {},
+): Miniflare {
 	const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
 	// The API reference is no part of what is measured.
 	const { assets: _, serviceBindings: __, bindings, d1Databases = {}, ...options } = workerOptions;
@@ -77,6 +93,7 @@ export function openWorker({ worker, data, variables, port }: WorkerOptions, pos
 			...options,
 			d1Databases: Object.fromEntries(inD1),
 			hyperdrives: { ...postgres },
+			...(inside ? ceilings(options) : {}),
 			bindings: { ...(bindings as Record<string, string>), ...variables },
 			modules: [{ type: "ESModule", path: worker }],
 			modulesRoot: join(worker, ".."),
@@ -86,6 +103,22 @@ export function openWorker({ worker, data, variables, port }: WorkerOptions, pos
 		}),
 		resourcePersistencePath: data,
 	});
+}
+
+/** The bindings of `inside/bare.ts`; its queue is that of the deliveries in all but the name. */
+function ceilings({ durableObjects, queueProducers, queueConsumers }: Record<string, unknown>): CeilingOptions {
+	const consumers = queueConsumers as Record<string, object>;
+	return {
+		durableObjects: { ...(durableObjects as object), BARE: { className: "Bare", useSQLite: true } },
+		queueProducers: { ...(queueProducers as object), BARE_QUEUE: { queueName: "edgefeed-bare" } },
+		queueConsumers: { ...consumers, "edgefeed-bare": { ...consumers["edgefeed-deliver"] } },
+	};
+}
+
+interface CeilingOptions {
+	durableObjects: Record<string, { className: string; useSQLite: boolean }>;
+	queueProducers: Record<string, { queueName: string }>;
+	queueConsumers: Record<string, object>;
 }
 
 /** Makes the tables of new databases in D1. */
