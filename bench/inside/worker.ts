@@ -9,6 +9,7 @@ import { countDatabases, countObject, counts, resetCounts } from "./counting.ts"
 import { finished, stopwatch } from "./stopwatch.ts";
 import { cannedSource, warm } from "./warm.ts";
 
+export { Channel } from "../../src/index.ts";
 export { Bare } from "./bare.ts";
 
 /** What the class below adds. */
