@@ -44,10 +44,10 @@ ${parts.join("\n")}
 `;
 }
 
-function text(x: number, y: number, content: string, weight = "normal"): string {
+export function text(x: number, y: number, content: string, weight = "normal"): string {
 	return `<text x="${fix(x)}" y="${y}" font-weight="${weight}">${content}</text>`;
 }
 
-function fix(value: number): string {
+export function fix(value: number): string {
 	return value.toFixed(1);
 }

@@ -2,9 +2,9 @@
  * What a thousand awake timeline objects take: the memory of the built Worker's workerd before and after
  * they wake, each with 200 friends and a full log. Nobody signs in: the objects are called by their binding.
  */
-import { execFileSync } from "node:child_process";
 import { Client } from "../scripts/client.ts";
 import { encodeId, type Id, logicalShardOf } from "../src/store/ids.ts";
+import { residentKilobytes, workerdPid } from "./process.ts";
 import { startWorker } from "./worker.ts";
 
 const OWNERS = 1000;
@@ -57,15 +57,4 @@ export async function memory(): Promise<void> {
 	} finally {
 		await worker.close();
 	}
-}
-
-function workerdPid(): number {
-	const children = execFileSync("ps", ["-o", "pid=,comm=", "--ppid", String(process.pid)], { encoding: "utf8" });
-	const pid = /(\d+) workerd/.exec(children)?.[1];
-	if (!pid) throw new Error("no workerd");
-	return Number(pid);
-}
-
-function residentKilobytes(pid: number): number {
-	return Number(execFileSync("ps", ["-o", "rss=", "-p", String(pid)], { encoding: "utf8" }));
 }

@@ -24,8 +24,11 @@ export class People {
 	readonly #client: Client;
 	readonly #secret: string;
 	readonly #privateKey: CryptoKey;
+	/** A JWK: with it the tokens can be verified. */
+	readonly publicKey: string;
 
-	private constructor(client: Client, secret: string, privateKey: CryptoKey) {
+	private constructor(client: Client, secret: string, privateKey: CryptoKey, publicKey: string) {
+		this.publicKey = publicKey;
 		this.#client = client;
 		this.#secret = secret;
 		this.#privateKey = privateKey;
@@ -36,18 +39,19 @@ export class People {
 		const { publicKey, privateKey } = await generateKeyPair("ES256");
 		const identity = await worker.miniflare.getD1Database("IDENTITY");
 		const at = new Date().toISOString();
+		const jwk = JSON.stringify(await exportJWK(publicKey));
 		await identity
 			.prepare(
 				"INSERT INTO jwks (id, publicKey, privateKey, alg, crv, createdAt) VALUES (?, ?, '', 'ES256', 'P-256', ?)",
 			)
-			.bind(KEY, JSON.stringify(await exportJWK(publicKey)), at)
+			.bind(KEY, jwk, at)
 			.run();
-		return new People(client, worker.operatorSecret, privateKey);
+		return new People(client, worker.operatorSecret, privateKey, jwk);
 	}
 
 	/** An access token that outlives the benchmark. */
 	token(id: Id): Promise<string> {
-		return new SignJWT()
+		return new SignJWT({ sid: id })
 			.setProtectedHeader({ alg: "ES256", kid: KEY })
 			.setSubject(id)
 			.setIssuer("edgefeed")
@@ -63,12 +67,12 @@ export class People {
 			const username = `bench_${id.toLowerCase()}`;
 			return { id, username, email: `${username}@example.com`, displayName: username, bio: "" };
 		});
-		await this.#import("accounts", rows);
+		await this.bring("accounts", rows);
 	}
 
 	async befriend(pairs: readonly Pair[]): Promise<void> {
 		const at = (n: number) => SINCE + n;
-		await this.#import(
+		await this.bring(
 			"friendships",
 			pairs.map(([a, b], n) => [a, b, at(n)]),
 		);
@@ -76,17 +80,18 @@ export class People {
 
 	/** The first of each pair follows the second. */
 	async follow(pairs: readonly Pair[]): Promise<void> {
-		await this.#import(
+		await this.bring(
 			"follows",
 			pairs.map(([a, b], n) => [a, b, SINCE + n]),
 		);
 	}
 
 	async posted(posts: readonly { id: Id; authorId: Id; text: string; audience: string }[]): Promise<void> {
-		await this.#import("posts", posts);
+		await this.bring("posts", posts);
 	}
 
-	async #import(kind: string, rows: readonly unknown[]): Promise<void> {
+	/** Rows of one kind of the bulk import, whatever their size. */
+	async bring(kind: string, rows: readonly unknown[]): Promise<void> {
 		const headers = { "x-operator-secret": this.#secret };
 		for (let at = 0; at < rows.length; at += ROWS) {
 			await this.#client.call("POST", "/ops/import", { headers, body: { [kind]: rows.slice(at, at + ROWS) } });

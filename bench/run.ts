@@ -5,8 +5,10 @@ import { ROOT } from "../scripts/client.ts";
 import { cost } from "./cost.ts";
 import { delivery } from "./delivery.ts";
 import { fanout } from "./fanout.ts";
+import { likes } from "./likes.ts";
 import { memory } from "./memory.ts";
 import { post } from "./post.ts";
+import { read } from "./read/read.ts";
 import { type Check, record } from "./results.ts";
 
 /** Those that answer with checks have targets. */
@@ -14,6 +16,8 @@ const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<readonly C
 	fanout,
 	post,
 	cost,
+	likes,
+	read,
 	delivery: async () => void (await delivery()),
 	memory: async () => void (await memory()),
 	/** Measured inside workerd, where the object's storage can be watched. */

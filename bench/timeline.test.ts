@@ -8,6 +8,7 @@ import { encodeId, type Id, logicalShardOf } from "../src/store/ids.ts";
 import type { Delivery } from "../src/timeline/changes.ts";
 import { LOG_OPTIONS } from "../src/timeline/log.ts";
 import type { TimelineObject } from "../src/timeline/object.ts";
+import { unpackView } from "../src/timeline/packed-view.ts";
 import { TimelineStorage } from "../src/timeline/storage.ts";
 import { call, signUp } from "../test/api.ts";
 import { env } from "../test/env.ts";
@@ -117,7 +118,7 @@ it("five thousand friends cost what fifty cost", async () => {
 			expect((await call("POST", "/ops/import", { headers, body })).status).toBe(200);
 		}
 		const stub = env.TIMELINE.getByName(owner);
-		const { entries } = await stub.page({ limit: 1000 });
+		const { entries } = unpackView(await stub.page({ limit: 1000 }));
 		expect(entries).toHaveLength(1000);
 		const note = (name: string, value: number, digits = 0) => {
 			table[`${name}, ${count} friends`] = value.toFixed(digits);

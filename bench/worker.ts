@@ -12,7 +12,7 @@ export interface BenchWorker {
 	url: string;
 	operatorSecret: string;
 	miniflare: Miniflare;
-	/** Stops it and erases its state. */
+	/** Stops it, and erases its state when it is nobody else's. */
 	close: () => Promise<void>;
 }
 
@@ -22,22 +22,65 @@ export interface StartOptions {
 	variables?: Record<string, string>;
 }
 
+export interface OpenOptions {
+	variables?: Record<string, string>;
+	/** At a socket of its own, past Miniflare's entry, which is a Worker too. */
+	direct?: boolean;
+	/** Where a debugger can attach. */
+	inspectorPort?: number;
+}
+
 export async function startWorker({ inside = false, variables = {} }: StartOptions = {}): Promise<BenchWorker> {
-	const state = mkdtempSync(join(placeForState(), "edgefeed-bench-"));
-	const worker = buildWorker(join(state, "worker"), inside ? "bench/inside/worker.ts" : undefined);
-	const secrets = makeSecrets();
-	const miniflare = openWorker({ worker, data: join(state, "data"), variables: { ...secrets, ...variables }, inside });
-	const url = String(await miniflare.ready).replace(/\/$/, "");
-	await migrate(miniflare);
+	const site = new Site({ inside });
+	const worker = await site.open({ variables });
 	return {
-		url,
-		operatorSecret: secrets.OPERATOR_SECRET,
-		miniflare,
+		...worker,
 		close: async () => {
-			await miniflare.dispose();
-			rmSync(state, { recursive: true, force: true });
+			await worker.close();
+			site.erase();
 		},
 	};
+}
+
+/** A built Worker and what it keeps: opened again with other variables, it has the same accounts and posts. */
+export class Site {
+	readonly #state = mkdtempSync(join(placeForState(), "edgefeed-bench-"));
+	readonly #secrets = makeSecrets();
+	readonly #worker: string;
+	readonly #inside: boolean;
+	#migrated = false;
+
+	constructor({ inside = false }: Pick<StartOptions, "inside"> = {}) {
+		this.#inside = inside;
+		this.#worker = buildWorker(join(this.#state, "worker"), inside ? "bench/inside/worker.ts" : undefined);
+	}
+
+	/** One at a time: they would share their files. To close it leaves what it keeps. */
+	async open({ variables = {}, direct = false, inspectorPort }: OpenOptions = {}): Promise<BenchWorker> {
+		const miniflare = openWorker({
+			worker: this.#worker,
+			data: join(this.#state, "data"),
+			variables: { ...this.#secrets, ...variables },
+			inside: this.#inside,
+			direct,
+			...(inspectorPort === undefined ? {} : { inspectorPort }),
+		});
+		await miniflare.ready;
+		const url = String(await (direct ? miniflare.unsafeGetDirectURL() : miniflare.ready)).replace(/\/$/, "");
+		if (!this.#migrated) await migrate(miniflare);
+		this.#migrated = true;
+		const { OPERATOR_SECRET: operatorSecret } = this.#secrets;
+		return { url, operatorSecret, miniflare, close: () => miniflare.dispose() };
+	}
+
+	/** The path of the module. */
+	get module(): string {
+		return this.#worker;
+	}
+
+	erase(): void {
+		rmSync(this.#state, { recursive: true, force: true });
+	}
 }
 
 /** Memory where there is such a place: it is the code that is measured, not this machine's disk. */
@@ -69,11 +112,15 @@ export interface WorkerOptions {
 	/** Where the databases and objects are kept. */
 	data: string;
 	/** Beside the ones of `wrangler.toml`, and instead of them. */
-	variables: Record<string, string>;
+	variables: Record<string, string | number>;
 	/** By default any free one. */
 	port?: number;
 	/** Whether the module is that of `inside/worker.ts`, which has bindings of its own. */
 	inside?: boolean;
+	/** Whether the Worker has a socket of its own as well. */
+	direct?: boolean;
+	/** Where a debugger can attach; by default nowhere. */
+	inspectorPort?: number;
 }
 
 /** Shards that are a Postgres database instead of D1: binding and connection string. */
@@ -81,7 +128,7 @@ export type PostgresShards = Readonly<Record<string, string>>;
 
 /** A Worker with its bindings as `wrangler.toml` has them, on loopback. */
 export function openWorker(
-	{ worker, data, variables, port, inside }: WorkerOptions,
+	{ worker, data, variables, port, inside, direct, inspectorPort }: WorkerOptions,
 	postgres: PostgresShards = {},
 ): Miniflare {
 	const { workerOptions } = unstable_getMiniflareWorkerOptions(join(ROOT, "wrangler.toml"));
@@ -100,6 +147,8 @@ export function openWorker(
 			// The local runtime fires no crons: GET /cdn-cgi/local/scheduled does.
 			unsafeTriggerHandlers: true,
 			...(port === undefined ? {} : { host: "127.0.0.1", port }),
+			...(direct ? { unsafeDirectSockets: [{ host: "127.0.0.1", port: 0 }] } : {}),
+			...(inspectorPort === undefined ? {} : { inspectorPort }),
 		}),
 		resourcePersistencePath: data,
 	});

@@ -78,6 +78,8 @@ export function withFaults(env: Env, faults: Faults): Env {
 		else if (isQueue(binding)) wrapped[name] = queue(binding, faults);
 	}
 	wrapped.TIMELINE = namespace(env.TIMELINE, faults);
+	wrapped.REACTIONS = namespace(env.REACTIONS, faults);
+	wrapped.GRID = namespace(env.GRID, faults);
 	return wrapped as unknown as Env;
 }
 
@@ -125,7 +127,7 @@ function database(real: D1Database, faults: Faults): D1Database {
 	});
 }
 
-function namespace(real: Env["TIMELINE"], faults: Faults): Env["TIMELINE"] {
+function namespace<N extends Env["TIMELINE"] | Env["REACTIONS"] | Env["GRID"]>(real: N, faults: Faults): N {
 	const fault = () => {
 		const { message, ...flags } = faults.pick(OBJECT_FAULTS);
 		return Object.assign(new Error(message), flags);
@@ -142,7 +144,7 @@ function namespace(real: Env["TIMELINE"], faults: Faults): Env["TIMELINE"] {
 		});
 	return overriding(real, {
 		getByName: (...values: Parameters<typeof real.getByName>) => stub(real.getByName(...values) as never),
-	});
+	} as Partial<Record<keyof N, unknown>>);
 }
 
 function queue(real: Queue, faults: Faults): Queue {

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream, type WriteStream } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildWorker, makeSecrets } from "../bench/worker.ts";
+import { freePort } from "../scripts/free-port.ts";
 import type { Question, Reply, ServerOptions } from "./server.ts";
 
 /** How often the sweeper is rung, in milliseconds: once a minute in production. */
@@ -32,7 +32,7 @@ export class Host {
 	private constructor(options: Omit<ServerOptions, "fresh">, log: string) {
 		this.#options = options;
 		this.#log = createWriteStream(log);
-		this.operatorSecret = options.variables.OPERATOR_SECRET ?? "";
+		this.operatorSecret = String(options.variables.OPERATOR_SECRET ?? "");
 		this.url = `http://127.0.0.1:${options.port}`;
 	}
 
@@ -151,13 +151,4 @@ function groupLives(pid: number): boolean {
 	} catch {
 		return false;
 	}
-}
-
-async function freePort(): Promise<number> {
-	const probe = createServer().listen(0, "127.0.0.1");
-	await once(probe, "listening");
-	const address = probe.address();
-	probe.close();
-	await once(probe, "close");
-	return typeof address === "object" && address ? address.port : 0;
 }

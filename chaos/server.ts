@@ -4,7 +4,7 @@
  */
 import { migrate, openWorker, type WorkerOptions } from "../bench/worker.ts";
 
-export interface ServerOptions extends Required<Omit<WorkerOptions, "inside">> {
+export interface ServerOptions extends Required<Omit<WorkerOptions, "inside" | "direct" | "inspectorPort">> {
 	/** Whether the databases are new. */
 	fresh: boolean;
 }

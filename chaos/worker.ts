@@ -1,6 +1,6 @@
 /** The Worker with faults: built only by `npm run chaos -- --faults`. */
 import type { Env } from "../src/env.ts";
-import worker, { Channel as RealChannel, Timeline as RealTimeline } from "../src/index.ts";
+import worker, { Channel as RealChannel, Reactions as RealReactions, Timeline as RealTimeline } from "../src/index.ts";
 import { perEnvironment } from "../src/services.ts";
 import { Faults, receive, withFaults } from "./faults.ts";
 
@@ -44,8 +44,21 @@ export class Timeline extends RealTimeline {
 	}
 }
 
+export { Grid } from "../src/index.ts";
+
 export class Channel extends RealChannel {
 	constructor(ctx: DurableObjectState, env: Env) {
 		super(ctx, faulty(env));
+	}
+}
+
+export class Reactions extends RealReactions {
+	constructor(ctx: DurableObjectState, env: Env) {
+		super(ctx, faulty(env));
+	}
+
+	/** What a deployment or a move to another machine does. */
+	crash(): void {
+		this.ctx.abort("reset by chaos");
 	}
 }

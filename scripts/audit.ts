@@ -15,6 +15,7 @@ interface Page {
 	missing: number;
 	stale: number;
 	relations: number;
+	likes: number;
 	differing: string[];
 	next: string | null;
 }
@@ -24,20 +25,20 @@ const { values } = parseArgs({
 });
 const client = new Client(values.url);
 const headers = { "x-operator-secret": operatorSecret() };
-const total = { timelines: 0, cold: 0, checked: 0, missing: 0, stale: 0, relations: 0 };
+const total = { timelines: 0, cold: 0, checked: 0, missing: 0, stale: 0, relations: 0, likes: 0 };
 for (let cursor: string | null | undefined; cursor !== null; ) {
 	const body: Record<string, unknown> = { repair: values.repair, ...(cursor ? { cursor } : {}) };
 	const page: Page = await client.call<Page>("POST", "/ops/audit", { headers, body });
-	for (const name of ["timelines", "cold", "checked", "missing", "stale", "relations"] as const)
+	for (const name of ["timelines", "cold", "checked", "missing", "stale", "relations", "likes"] as const)
 		total[name] += page[name];
 	for (const account of page.differing) console.log(`${account} differs`);
 	cursor = page.next;
 }
 console.log(`timelines            ${total.timelines} (${total.cold} not built yet)`);
 console.log(`feed_audit_checked   ${total.checked}`);
-const { missing, stale, relations } = total;
+const { missing, stale, relations, likes } = total;
 console.log(
-	`feed_audit_drift     ${missing + stale + relations} (${missing} missing, ${stale} stale, ${relations} relations)`,
+	`feed_audit_drift     ${missing + stale + relations + likes} (${missing} missing, ${stale} stale, ${relations} relations, ${likes} likes)`,
 );
 if (values.repair) console.log("repaired");
 process.exit(total.missing > 0 && !values.repair ? 1 : 0);

@@ -5,16 +5,25 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
+import { freePort } from "./free-port.ts";
 
 export interface PostgresServer {
 	/** The connection string of a database, which is made when it is not there. */
 	database: (name: string) => Promise<string>;
+	/** Starts a second server that follows this one. */
+	standby: () => Promise<Standby>;
 	/** Stops it and erases everything. */
+	close: () => Promise<void>;
+}
+
+/** A streaming replica, gone when it is closed. */
+export interface Standby {
+	/** The connection string of a database. */
+	database: (name: string) => string;
 	close: () => Promise<void>;
 }
 
@@ -34,35 +43,62 @@ export async function startPostgres(): Promise<PostgresServer> {
 		["-D", data, "-U", "edgefeed", "--auth=scram-sha-256", `--pwfile=${secret}`, "--encoding=UTF8", "--no-sync"],
 		{ ...user, stdio: "pipe", cwd: directory },
 	);
-	const port = await freePort();
-	const server = spawn(
-		binary("postgres"),
-		["-D", data, "-p", String(port), "-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=${directory}`],
-		{ ...user, stdio: ["ignore", "ignore", "pipe"], cwd: directory },
-	);
-	const url = (name: string) => `postgres://edgefeed:${password}@127.0.0.1:${port}/${name}`;
+	const primary = await serve(data, user);
+	const url = (port: number, name: string) => `postgres://edgefeed:${password}@127.0.0.1:${port}/${name}`;
+	const servers = [primary];
 	const close = async () => {
-		await stop(server);
+		for (const server of servers) await stop(server.process);
 		rmSync(directory, { recursive: true, force: true });
 	};
-	process.once("exit", () => server.kill("SIGQUIT"));
-	await ready(server, url("postgres")).catch(async (error) => {
+	await ready(primary, url(primary.port, "postgres")).catch(async (error) => {
 		await close();
 		throw error;
 	});
 	return {
 		database: async (name) => {
-			const sql = postgres(url("postgres"), { max: 1 });
+			const sql = postgres(url(primary.port, "postgres"), { max: 1 });
 			const [known] = await sql`SELECT 1 FROM pg_database WHERE datname = ${name}`;
 			if (!known) await sql`CREATE DATABASE ${sql(name)}`;
 			await sql.end();
-			return url(name);
+			return url(primary.port, name);
+		},
+		standby: async () => {
+			const copy = join(directory, `standby-${servers.length}`);
+			const from = url(primary.port, "postgres");
+			// -R: the copy knows whom to follow.
+			execFileSync(binary("pg_basebackup"), ["-d", from, "-D", copy, "-R", "-X", "stream", "-c", "fast", "--no-sync"], {
+				...user,
+				stdio: "pipe",
+				cwd: directory,
+			});
+			const standby = await serve(copy, user);
+			servers.push(standby);
+			await ready(standby, url(standby.port, "postgres"));
+			return { database: (name) => url(standby.port, name), close: () => stop(standby.process) };
 		},
 		close,
 	};
 }
 
-async function ready(server: ChildProcess, url: string): Promise<void> {
+interface Server {
+	process: ChildProcess;
+	port: number;
+}
+
+/** Runs a server on a free port, with its socket beside its data. */
+async function serve(data: string, user: { uid: number; gid: number } | undefined): Promise<Server> {
+	const port = await freePort();
+	const directory = dirname(data);
+	const server = spawn(
+		binary("postgres"),
+		["-D", data, "-p", String(port), "-c", "listen_addresses=127.0.0.1", "-c", `unix_socket_directories=${directory}`],
+		{ ...user, stdio: ["ignore", "ignore", "pipe"], cwd: directory },
+	);
+	process.once("exit", () => server.kill("SIGQUIT"));
+	return { process: server, port };
+}
+
+async function ready({ process: server }: Server, url: string): Promise<void> {
 	let output = "";
 	server.stderr?.on("data", (chunk) => (output += chunk));
 	for (let tries = 0; tries < 100 && server.exitCode === null; tries++) {
@@ -104,14 +140,4 @@ function binary(name: string): string {
 function accountOf(name: string): { uid: number; gid: number } {
 	const number = (option: string) => Number(execFileSync("id", [option, name], { encoding: "utf8" }));
 	return { uid: number("-u"), gid: number("-g") };
-}
-
-async function freePort(): Promise<number> {
-	return new Promise((found) => {
-		const probe = createServer();
-		probe.listen(0, "127.0.0.1", () => {
-			const address = probe.address();
-			probe.close(() => found(typeof address === "object" && address ? address.port : 0));
-		});
-	});
 }

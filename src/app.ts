@@ -2,10 +2,13 @@ import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { deliveryRoutes } from "./fanout/routes.ts";
-import { feedRoutes } from "./feed/routes.ts";
+import { noteOwnWrites, profileChanged } from "./feed/own-writes.ts";
+import { feedRoutes, sendKept } from "./feed/routes.ts";
 import { streamRoutes } from "./feed/stream-routes.ts";
 import { syncRoutes } from "./feed/sync-routes.ts";
 import { limitBody, requireJson } from "./gateway/body.ts";
+import { carryBookmarks } from "./gateway/bookmarks.ts";
+import { privately } from "./gateway/conditional.ts";
 import { createRouter } from "./gateway/openapi.ts";
 import { Problem, respondWithProblem } from "./gateway/problem.ts";
 import { requireToken } from "./gateway/tokens.ts";
@@ -19,6 +22,7 @@ import { roleRoutes } from "./ops/roles.ts";
 import { requireOperator } from "./ops/secret.ts";
 import { shardRoutes } from "./ops/shards.ts";
 import { verifyRoutes } from "./ops/verify.ts";
+import { publicPageRoutes } from "./posts/public-pages.ts";
 import { reactionRoutes } from "./posts/reaction-routes.ts";
 import { postRoutes } from "./posts/routes.ts";
 import type { Services } from "./services.ts";
@@ -34,12 +38,17 @@ export function createApp(services: Services) {
 	app.onError(respondWithProblem);
 	app.notFound((c) => respondWithProblem(new Problem("not_found"), c));
 
+	app.use("/v1/feed", sendKept(services));
+
 	app.get("/healthz", (c) => c.json({ status: "ok" }));
 
-	app.use("/auth/*", limitBody(BODY), requireJson);
+	const bookmarks = carryBookmarks(services.settings.READ_REPLICAS === "on", services.now);
+	app.use("/auth/*", bookmarks, limitBody(BODY), requireJson);
 	// Before the token is required: a stream's can come in other ways.
 	app.route("/", streamRoutes(services));
-	app.use("/v1/*", requireToken(services.tokens), limitBody(BODY), requireJson);
+	app.route("/", publicPageRoutes(services));
+	app.use("/v1/*", privately, requireToken(services.tokens), bookmarks);
+	app.use("/v1/*", limitBody(BODY), requireJson, noteOwnWrites(services));
 	app.use(
 		"/ops/*",
 		requireOperator(services.settings.OPERATOR_SECRET, services.tokens),
@@ -53,7 +62,7 @@ export function createApp(services: Services) {
 	});
 
 	app.route("/", authRoutes({ identity: services.identity, defaultRegion: services.settings.DEFAULT_REGION }));
-	app.route("/", accountRoutes({ ...services, relations: services.graph }));
+	app.route("/", accountRoutes({ ...services, relations: services.graph, changed: profileChanged(services) }));
 	app.route("/", friendRoutes(services));
 	app.route("/", followRoutes(services));
 	app.route("/", blockRoutes(services));
@@ -89,7 +98,8 @@ export function createApp(services: Services) {
 		info: {
 			title: "Edgefeed",
 			version: "0.1.0",
-			description: "A social feed. Errors are problem documents (RFC 9457) with stable codes.",
+			description:
+				"A social feed. Errors are problem documents (RFC 9457) with stable codes. Where a response has `X-Feed-Bookmark`, keep the last one and send it with every request: what you have done is then in what you read. One that is none of ours is refused with `invalid_bookmark`.",
 		},
 	});
 	return app;

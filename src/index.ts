@@ -1,8 +1,10 @@
 import { createApp } from "./app.ts";
+import { GridObject } from "./cache/embedded.ts";
 import type { Env } from "./env.ts";
 import { ChannelObject } from "./fanout/channel.ts";
 import { consume } from "./fanout/consume.ts";
 import { sweep } from "./fanout/sweep.ts";
+import { ReactionsObject } from "./posts/reactions.ts";
 import { perEnvironment, servicesOf } from "./services.ts";
 import { TimelineObject } from "./timeline/object.ts";
 
@@ -23,9 +25,19 @@ export class Timeline extends TimelineObject {
 	}
 }
 
+/** A part of the embedded data grid. */
+export class Grid extends GridObject {}
+
 /** A channel with the timelines that it tells. */
 export class Channel extends ChannelObject {
 	constructor(ctx: DurableObjectState, env: Env) {
 		super(ctx, env, servicesOf(env).timelines);
+	}
+}
+
+/** The likes of a logical shard with the store they are written to. */
+export class Reactions extends ReactionsObject {
+	constructor(ctx: DurableObjectState, env: Env) {
+		super(ctx, env, servicesOf(env).likes);
 	}
 }

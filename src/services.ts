@@ -1,6 +1,15 @@
+import { waitUntil } from "cloudflare:workers";
 import { createRemoteJWKSet, customFetch } from "jose";
 import { Identity } from "./accounts/identity.ts";
+import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
+import { Sessions } from "./accounts/sessions.ts";
 import { AccountStore } from "./accounts/store.ts";
+import { Breaker } from "./cache/breaker.ts";
+import { EdgeCache } from "./cache/edge.ts";
+import { EmbeddedGrid } from "./cache/embedded.ts";
+import { Layered } from "./cache/layered.ts";
+import { Memory } from "./cache/memory.ts";
+import { RedisGrid } from "./cache/redis.ts";
 import { type Env, parseSettings, type Settings } from "./env.ts";
 import { ConnectedAccounts } from "./fanout/channel.ts";
 import type { FanoutServices } from "./fanout/consume.ts";
@@ -8,17 +17,26 @@ import { DeadLetters } from "./fanout/dead-letters.ts";
 import { HeavyAuthors } from "./fanout/heavy.ts";
 import { type ChunkMessage, ChunkQueues } from "./fanout/messages.ts";
 import { ProgressStore } from "./fanout/progress.ts";
+import { FeedPages } from "./feed/pages.ts";
 import { FeedPosts } from "./feed/posts.ts";
 import { StoreSource } from "./feed/source.ts";
+import { idSchema } from "./gateway/openapi.ts";
+import { Revocations } from "./gateway/revocations.ts";
 import { TicketSeal } from "./gateway/tickets.ts";
-import type { TokenRules } from "./gateway/tokens.ts";
+import { AccessTokens, type TokenRules } from "./gateway/tokens.ts";
 import { Graph } from "./graph/graph.ts";
+import { LEVELS } from "./graph/rules.ts";
 import { RelationStore } from "./graph/store.ts";
-import { Metrics } from "./metrics.ts";
+import { Metrics, Tally } from "./metrics.ts";
 import { Verifier } from "./ops/verifier.ts";
+import { LikeStore } from "./posts/likes.ts";
 import { Posts } from "./posts/posts.ts";
+import { keptPageSchema, PUBLIC_PAGE_BOUND, readPublicPages } from "./posts/public-pages.ts";
+import { Reactions } from "./posts/reactions.ts";
+import { readShared, type SharedPost, sharedPostSchema } from "./posts/shared.ts";
 import { PostStore } from "./posts/store.ts";
-import { IdMinter } from "./store/ids.ts";
+import { Consistency } from "./store/consistency.ts";
+import { type Id, IdMinter } from "./store/ids.ts";
 import { LiveMap, MapTable } from "./store/live-map.ts";
 import { Mover } from "./store/moving/mover.ts";
 import { openShard } from "./store/open.ts";
@@ -26,7 +44,9 @@ import { Doorbell, type JobMessage } from "./store/outbox.ts";
 import { ShardMap } from "./store/shard-map.ts";
 import { Shards } from "./store/shards.ts";
 import { Timelines } from "./timeline/client.ts";
+import { Homes } from "./timeline/homes.ts";
 import type { TimelineServices } from "./timeline/object.ts";
+import { HEADS } from "./timeline/source.ts";
 
 export type Services = ReturnType<typeof build>;
 
@@ -51,19 +71,55 @@ function build(env: Env) {
 	const map = new ShardMap(settings.SHARD_MAP);
 	const mapTable = new MapTable(env.IDENTITY, map);
 	const live = new LiveMap(mapTable, map, settings.SHARD_MAP_REFRESH_SECONDS * 1000, now);
-	const shards = new Shards(live, (name) => openShard(env, name));
+	const replicas = settings.READ_REPLICAS === "on" ? { map: () => live.current.version, now } : undefined;
+	const shards = new Shards(live, (name) => openShard(env, name, replicas));
 	const minter = new IdMinter(now, random);
 	const doorbell = new Doorbell(env.FANOUT as Queue<JobMessage>);
-	const timelines = new Timelines(env.TIMELINE, map);
+	const homes = new Homes(map, settings.JURISDICTIONS);
+	const timelines = new Timelines(env.TIMELINE, homes);
 
 	const metrics = new Metrics(env.METRICS);
 
 	const accounts = new AccountStore(shards);
 	const relations = new RelationStore(shards, now);
 	const postStore = new PostStore(shards, now);
+	const likes = new LikeStore(shards, now);
 	const progress = new ProgressStore(shards, now);
-	const source = new StoreSource({ accounts, relations, posts: postStore, shards, now });
+	const cache = { ...layersOf(env, settings, new Tally(metrics, now), now), lag: () => shards.lag };
+	const sharedPosts = new Layered<Id, SharedPost>({
+		...cache,
+		kind: "post",
+		schema: sharedPostSchema,
+		beyond: [cache.grid],
+		load: (ids, notBefore) => {
+			Consistency.require(notBefore);
+			return readShared(postStore, ids);
+		},
+	});
+	const publicPages = new Layered({
+		...cache,
+		kind: "public-page",
+		schema: keptPageSchema,
+		bound: settings.CACHE_PAGES === "on" ? PUBLIC_PAGE_BOUND : NOT_AT_ALL,
+		beyond: [cache.edge],
+		load: (questions) => readPublicPages({ accounts, posts: postStore }, questions),
+	});
+	const heads = new Layered<Id, Id[]>({
+		...cache,
+		kind: "head",
+		schema: idSchema.array(),
+		beyond: [cache.grid],
+		load: (authors) => postStore.heads(authors, LEVELS.follow, HEADS),
+	});
+	const source = new StoreSource({ accounts, relations, posts: postStore, likes, heads, shards, now });
 
+	const revocations = new Revocations({
+		log: new SharedRevocations(new RevocationTable(env.IDENTITY, now), { ...cache, beyond: [cache.edge] }),
+		defer: cache.defer,
+		metrics,
+		now,
+	});
+	const sessions = new Sessions(env.IDENTITY, revocations, now);
 	const identity = new Identity({
 		database: env.IDENTITY,
 		secret: settings.AUTH_SECRET,
@@ -73,6 +129,7 @@ function build(env: Env) {
 		publicUrl: settings.PUBLIC_URL,
 		map,
 		minter,
+		sessions,
 		now,
 		random,
 		ensureProfile: (profile) => accounts.ensure(profile),
@@ -80,7 +137,9 @@ function build(env: Env) {
 	const graph = new Graph({ relations, shards, timelines, doorbell, minter, now });
 	const posts = new Posts({ accounts, graph, posts: postStore, timelines, doorbell, minter });
 
-	const channels = new ConnectedAccounts(env.CHANNEL);
+	const reactions = new Reactions(env.REACTIONS, homes);
+
+	const channels = new ConnectedAccounts(env.CHANNEL, homes);
 	const chunkQueues = new ChunkQueues(settings.DELIVER_QUEUES.map((name) => queueOf(env, name)));
 	const deadLetters = new DeadLetters({
 		shards,
@@ -110,21 +169,30 @@ function build(env: Env) {
 
 	return {
 		settings,
-		tokens: tokenRules(identity, settings),
+		cache,
+		defer: cache.defer,
+		pages: new FeedPages(settings.CACHE_PAGES === "on" ? cache.memory : undefined, now),
+		publicPages,
+		sharedPosts,
+		tokens: new AccessTokens({ ...tokenIssue(identity, settings), revocations, now }),
 		tickets: new TicketSeal(settings.AUTH_SECRET),
 		identity,
+		sessions,
 		identityDatabase: env.IDENTITY,
 		accounts,
 		graph,
 		relations,
 		posts,
 		postStore,
+		likes,
+		reactions,
 		timelines,
+		homes,
 		map,
 		source,
 		timeline: {
 			source,
-			posts: new FeedPosts({ posts, postStore }),
+			posts: new FeedPosts({ sharedPosts, likes, now }),
 			channels,
 			metrics,
 			dormantAfter: settings.DORMANT_AFTER_DAYS * 86_400_000,
@@ -142,6 +210,36 @@ function build(env: Env) {
 	};
 }
 
+/** How old what many read may be, in milliseconds: a part of the five seconds after which everybody sees a change. */
+const SHARED_BOUND = 4000;
+const NOT_AT_ALL = -1;
+/** Bytes of an isolate's 128 MB for values kept in memory. */
+const MEMORY = 16 * 1024 * 1024;
+/** Milliseconds that a reader waits for a layer at most. */
+const EDGE_LIMIT = 100;
+const GRID_LIMIT = 50;
+
+/** Where values are kept near their readers, and what a reader through them needs beside. */
+function layersOf(env: Env, settings: Settings, tally: Tally, now: () => number) {
+	const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = settings;
+	if (url !== undefined && token === undefined)
+		throw new Error("UPSTASH_REDIS_REST_URL wants UPSTASH_REDIS_REST_TOKEN");
+	const grid =
+		url !== undefined && token !== undefined
+			? new RedisGrid({ url, token, now })
+			: new EmbeddedGrid(env.GRID, settings.DEFAULT_REGION);
+	return {
+		memory: new Memory(MEMORY, now),
+		edge: new Breaker(new EdgeCache(now), { limit: EDGE_LIMIT, tally, now }),
+		grid: new Breaker(grid, { limit: GRID_LIMIT, tally, now }),
+		tally,
+		bound: settings.CACHE_SHARED === "on" ? SHARED_BOUND : NOT_AT_ALL,
+		/** Has work go on after the answer of the request, message or call that it is done in. */
+		defer: waitUntil as (work: Promise<unknown>) => void,
+		now,
+	};
+}
+
 function queueOf(env: Env, name: string): Queue<ChunkMessage> {
 	const queue = env[name];
 	if (queue === undefined) throw new Error(`DELIVER_QUEUES names ${name}, which is not bound`);
@@ -151,7 +249,10 @@ function queueOf(env: Env, name: string): Queue<ChunkMessage> {
 /** An unknown key is looked for again at most so often, in milliseconds, so that forged ones cost little. */
 const KEY_COOLDOWN = 5_000;
 
-function tokenRules(identity: Identity, { TOKEN_ISSUER, TOKEN_AUDIENCE }: Settings): TokenRules {
+function tokenIssue(
+	identity: Identity,
+	{ TOKEN_ISSUER, TOKEN_AUDIENCE }: Settings,
+): Pick<TokenRules, "keys" | "issuer" | "audience"> {
 	// jose keeps the keys in this isolate, for as long as it lives, and asks again when a token names another one.
 	const keys = createRemoteJWKSet(new URL("http://localhost/auth/jwks"), {
 		cacheMaxAge: Number.POSITIVE_INFINITY,

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeCursor } from "../src/gateway/cursor.ts";
 import { encodeId, type Id, logicalShardOf } from "../src/store/ids.ts";
+import { unpackView } from "../src/timeline/packed-view.ts";
 import { call, type Feed, type Person, signUp, signUpMany } from "./api.ts";
 import { env } from "./env.ts";
 import { settled } from "./settled.ts";
@@ -121,7 +122,7 @@ describe("from any post to the oldest and back up again", () => {
 						await ann.feed();
 						// More than a new friend brings along, so the floor rises to the hundredth.
 						await ann.befriend(ben);
-						const { floor } = await env.TIMELINE.getByName(ann.id).page({ limit: 1 });
+						const { floor } = unpackView(await env.TIMELINE.getByName(ann.id).page({ limit: 1 }));
 						const place = new Place(ann, [ann, ben, cho], posts);
 						expect(floor).toBe(place.posts.filter(({ authorId }) => authorId === ben.id)[99]?.id);
 						for (const way of walks) {

@@ -8,6 +8,9 @@ export const env = bound as unknown as Env & {
 	readonly SHARD_1: D1Database;
 	/** Spare: no map names it before a test moves something there. */
 	readonly SHARD_2: D1Database;
+	/** Empty; for what stands in for the replicas of `SHARD_0` and `SHARD_1`. */
+	readonly REPLICA_0: D1Database;
+	readonly REPLICA_1: D1Database;
 	readonly OPERATOR_SECRET: string;
 	/** How many random histories the properties of the timeline play. */
 	readonly HISTORIES?: number;

@@ -2,6 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { describe, expect, it } from "vitest";
 import { encodeId, type Id, IdMinter, logicalShardOf } from "../src/store/ids.ts";
 import { LOG_OPTIONS } from "../src/timeline/log.ts";
+import { unpackView } from "../src/timeline/packed-view.ts";
 import { call, eventually, type Feed, type Person, signUp } from "./api.ts";
 import { env } from "./env.ts";
 
@@ -143,10 +144,10 @@ describe("a timeline", () => {
 			const [, , seq] = await Promise.all([page, instance.drop(), instance.apply([add()])]);
 			// The build was not finished when the delivery came, and has it all the same.
 			expect(seq).toBe(0);
-			expect((await instance.page({ limit: 100 })).entries).toHaveLength(4);
+			expect(unpackView(await instance.page({ limit: 100 })).entries).toHaveLength(4);
 			await instance.drop();
 			expect(state.storage.sql.exec("SELECT * FROM log").toArray()).toEqual([]);
-			const rebuilt = await instance.page({ limit: 100 });
+			const rebuilt = unpackView(await instance.page({ limit: 100 }));
 			expect(await instance.apply([add()])).toBe(rebuilt.seq + 1);
 		});
 		const before = await ann.feed();

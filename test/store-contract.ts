@@ -6,7 +6,9 @@ import { type Chunk, type Progress, ProgressStore, readProgress, START } from ".
 import { FRIEND_LIMIT, type Level, STRANGERS, type Tie } from "../src/graph/rules.ts";
 import { type Pair, pairOf, RelationStore } from "../src/graph/store.ts";
 import { BulkStore } from "../src/ops/bulk.ts";
+import { LikeStore } from "../src/posts/likes.ts";
 import { PostStore } from "../src/posts/store.ts";
+import { asText, jsonRows } from "../src/store/dialect.ts";
 import { type Id, IdMinter, timeOf } from "../src/store/ids.ts";
 import { done, isTaken, type Job, loadJob, promise, SWEEP_AFTER, sweepDelay, takeDue } from "../src/store/outbox.ts";
 import type { Shards } from "../src/store/shards.ts";
@@ -19,6 +21,7 @@ export function storeContract(shards: Shards): void {
 	const accounts = new AccountStore(shards);
 	const relations = new RelationStore(shards, clock);
 	const posts = new PostStore(shards, clock);
+	const likes = new LikeStore(shards, clock);
 	const progress = new ProgressStore(shards, clock);
 	const bulk = new BulkStore(shards);
 
@@ -61,6 +64,10 @@ export function storeContract(shards: Shards): void {
 		return id;
 	};
 	const add = (id: Id, authorId: Id): Job => ({ id, task: { kind: "add", postId: id, authorId, audience: 0 } });
+	const react = async (postId: Id, accountId: Id, liked: boolean) =>
+		(await likes.react([{ postId, accountId, liked }]))[0];
+	const like = (postId: Id, accountId: Id) => react(postId, accountId, true);
+	const unlike = (postId: Id, accountId: Id) => react(postId, accountId, false);
 	const counts = async (id: Id) => {
 		const row = (await posts.byIds([id], id)).get(id);
 		return row && [row.likeCount, row.commentCount];
@@ -316,6 +323,34 @@ export function storeContract(shards: Shards): void {
 	});
 
 	describe("posts", () => {
+		it("are read with their authors, from whatever shard, comments and what is gone left out", async () => {
+			const [ann, ben] = [await account(), await account()];
+			const [one, two] = [await write(ann), await write(ben)];
+			const found = await posts.withAuthors([one, two, one, mint()]);
+			expect(found.map(({ id, author }) => [id, author.id]).sort()).toEqual(
+				[
+					[one, ann],
+					[two, ben],
+				].sort(),
+			);
+			const { id, username, displayName, avatarUrl } = (await accounts.byId(ann)) ?? {};
+			expect(found.find((post) => post.id === one)?.author).toEqual({ id, username, displayName, avatarUrl });
+			expect(found.find((post) => post.id === one)).toMatchObject(
+				await posts.byIds([one], ann).then((rows) => {
+					const { liked: _, ...row } = rows.get(one) as NonNullable<ReturnType<typeof rows.get>>;
+					return row;
+				}),
+			);
+		});
+
+		it("that somebody likes are told apart", async () => {
+			const [ann, ben] = [await account(), await account()];
+			const [one, two] = [await write(ann), await write(ben)];
+			await likes.react([{ postId: one, accountId: ben, liked: true }]);
+			expect(await likes.among(ben, [one, two])).toEqual(new Set([one]));
+			expect(await likes.among(ann, [one, two])).toEqual(new Set());
+		});
+
 		it("of an author are seen up to a level, newest first, and counted without those for herself", async () => {
 			const ann = await account();
 			const ids: Id[] = [];
@@ -324,6 +359,9 @@ export function storeContract(shards: Shards): void {
 			expect((await posts.byAuthor(ann, ann, 1, undefined, 4)).map((row) => row.id)).toEqual(visible.slice(0, 4));
 			expect((await posts.byAuthor(ann, ann, 1, visible[3], 4)).map((row) => row.id)).toEqual(visible.slice(4));
 			expect(await posts.newest(ann, 1, 6)).toEqual({ ids: visible, complete: true });
+			const open = ids.filter((_, i) => i % 4 === 0).reverse();
+			expect((await posts.publicByAuthor(ann, undefined, 2)).map((row) => row.id)).toEqual(open.slice(0, 2));
+			expect((await posts.publicByAuthor(ann, open[1], 2)).map((row) => row.id)).toEqual(open.slice(2));
 			expect(await posts.newest(ann, 1, 5)).toEqual({ ids: visible.slice(0, 5), complete: false });
 			expect(await accounts.byId(ann)).toMatchObject({ postCount: 9 });
 			await posts.update(ids[0] as Id, { audience: 3 }, []);
@@ -429,11 +467,11 @@ export function storeContract(shards: Shards): void {
 			expect((await posts.comments(root, ann, undefined, 5)).map((row) => row.id)).toEqual([second, first]);
 			expect((await posts.comments(root, ann, second, 5)).map((row) => row.id)).toEqual([first]);
 			expect((await posts.byIds([deeper], ann)).get(deeper)).toMatchObject({ parentId: reply, rootId: root });
-			await posts.like(deeper, ann);
+			await like(deeper, ann);
 			await posts.removeComment(first);
 			expect((await posts.byIds([first, reply, deeper, second], ann)).size).toBe(1);
 			expect(await counts(root)).toEqual([0, 1]);
-			expect(await posts.likers(deeper, undefined, 5)).toEqual([]);
+			expect(await likes.likers(deeper, undefined, 5)).toEqual([]);
 			const gone = { id: mint(), authorId: ben, parentId: first, rootId: root, text: "late", audience: 0 };
 			expect(await posts.insertComment(gone)).toBeUndefined();
 			const taken = posts.insertComment({ ...gone, id: second, parentId: root });
@@ -447,24 +485,95 @@ export function storeContract(shards: Shards): void {
 		it("are liked once by each, and by nobody when they are gone", async () => {
 			const [ann, ...others] = (await people(6)) as [Id, ...Id[]];
 			const id = await write(ann);
-			await Promise.all([...others, ...others].map((other) => posts.like(id, other)));
+			await Promise.all([...others, ...others].map((other) => like(id, other)));
 			expect(await counts(id)).toEqual([5, 0]);
 			expect((await posts.byIds([id], others[0] as Id)).get(id)?.liked).toBe(true);
 			expect((await posts.byIds([id], ann)).get(id)?.liked).toBe(false);
 			now += 1;
-			await posts.like(id, ann);
-			const likers = await posts.likers(id, undefined, 9);
+			expect(await like(id, ann)).toEqual({ liked: true, likeCount: 6 });
+			const likers = await likes.likers(id, undefined, 9);
 			expect(likers.map((row) => row.other)).toEqual([ann, ...[...others].sort().reverse()]);
-			expect(await posts.likers(id, likers[2], 2)).toEqual(likers.slice(3, 5));
-			await Promise.all([posts.unlike(id, ann), posts.unlike(id, ann), posts.unlike(id, mint())]);
+			expect(await likes.likers(id, likers[2], 2)).toEqual(likers.slice(3, 5));
+			await Promise.all([unlike(id, ann), unlike(id, ann), unlike(id, mint())]);
 			expect(await counts(id)).toEqual([5, 0]);
-			await posts.like(mint(), ann);
+			expect(await like(mint(), ann)).toBeNull();
 			await posts.remove(id, []);
-			await posts.like(id, ann);
-			expect(await posts.likers(id, undefined, 9)).toHaveLength(5);
+			expect(await like(id, ann)).toBeNull();
+			expect(await unlike(id, ann)).toBeNull();
+			expect(await likes.likers(id, undefined, 9)).toHaveLength(5);
 			expect(await posts.eraseThread(id)).toBe(true);
-			expect(await posts.likers(id, undefined, 9)).toEqual([]);
+			expect(await likes.likers(id, undefined, 9)).toEqual([]);
 		});
+
+		it("are liked and not liked any more in one batch, in which the last wish of each counts", async () => {
+			const [ann, ben, cho] = (await people(3)) as [Id, Id, Id];
+			const [one, two, gone] = [await write(ann), await write(ann), mint()];
+			await like(one, ben);
+			const wish = (postId: Id, accountId: Id, liked: boolean) => ({ postId, accountId, liked });
+			const batch = [
+				wish(one, ann, true),
+				wish(two, ann, true),
+				wish(one, ben, false),
+				wish(gone, ann, true),
+				wish(one, cho, true),
+				wish(one, cho, false),
+				wish(two, cho, false),
+				wish(two, cho, true),
+			];
+			for (let twice = 0; twice < 2; twice++) {
+				expect(await likes.react(batch)).toEqual([
+					{ liked: true, likeCount: 1 },
+					{ liked: true, likeCount: 2 },
+					{ liked: false, likeCount: 1 },
+					null,
+					{ liked: false, likeCount: 1 },
+					{ liked: false, likeCount: 1 },
+					{ liked: true, likeCount: 2 },
+					{ liked: true, likeCount: 2 },
+				]);
+				expect((await likes.likers(one, undefined, 9)).map((row) => row.other)).toEqual([ann]);
+				expect((await likes.likers(two, undefined, 9)).map((row) => row.other).sort()).toEqual([ann, cho].sort());
+			}
+			expect(await likes.react([])).toEqual([]);
+		});
+
+		it("count exactly when batches with the same posts run at once", async () => {
+			const [ann, ...fans] = (await people(41)) as [Id, ...Id[]];
+			const stories = await Promise.all([write(ann), write(ann), write(ann)]);
+			const batches = Array.from({ length: 8 }, (_, n) =>
+				fans.flatMap((accountId, m) =>
+					(n % 2 ? stories : stories.toReversed()).map((postId) => ({ postId, accountId, liked: (m + n) % 3 > 0 })),
+				),
+			);
+			await Promise.all(batches.map((batch) => likes.react(batch)));
+			for (const id of stories) {
+				const there = await likes.likers(id, undefined, 100);
+				expect(await counts(id)).toEqual([there.length, 0]);
+			}
+		});
+
+		it("lose a comment with all of a large and deep thread below it, some at a time", async () => {
+			const [ann, ben] = (await people(2)) as [Id, Id];
+			const root = await write(ann);
+			const [kept, gone] = [await comment(ben, root, root), await comment(ben, root, root)];
+			const wide = Array.from({ length: 700 }, () => ({ id: mint(), authorId: ben, parentId: gone, text: "so many" }));
+			// Newest below oldest, as ids of different machines may be.
+			const deep = Array.from({ length: 400 }, () => mint()).reverse();
+			const rows = [
+				...wide,
+				...deep.map((id, n) => ({ id, authorId: ben, parentId: deep[n - 1] ?? gone, text: "deep" })),
+			];
+			await shards.of(root).all(sql`INSERT INTO posts (id, author_id, parent_id, root_id, text, audience)
+				SELECT value->>0, value->>1, value->>2, ${asText(root)}, 'x', 0 FROM ${jsonRows(shards.of(root).dialect, JSON.stringify(rows.map((row) => [row.id, row.authorId, row.parentId])))}`);
+			await like(deep[399] as Id, ann);
+			expect(await counts(gone)).toEqual([0, 701]);
+			expect(await posts.removeComment(gone)).toBe(true);
+			expect(await counts(root)).toEqual([0, 1]);
+			const left = await posts.byIds([kept, gone, ...rows.map(({ id }) => id)], ann);
+			expect([...left.keys()]).toEqual([kept]);
+			expect(await likes.likers(deep[399] as Id, undefined, 5)).toEqual([]);
+			expect(await posts.removeComment(gone)).toBe(true);
+		}, 30_000);
 
 		it("leave nothing of a large thread", async () => {
 			const [ann, ben] = (await people(2)) as [Id, Id];
@@ -476,7 +585,7 @@ export function storeContract(shards: Shards): void {
 				text: "so many",
 			}));
 			expect(await bulk.comments(comments)).toBe(1200);
-			await posts.like(comments[700]?.id as Id, ann);
+			await like(comments[700]?.id as Id, ann);
 			const job: Job = { id: mint(), task: { kind: "remove", postId: root, authorId: ann, audience: 0 } };
 			await posts.remove(root, [job]);
 			expect(await loadJob(shards, job.id)).toBeDefined();
@@ -489,7 +598,7 @@ export function storeContract(shards: Shards): void {
 					)
 				).size,
 			).toBe(0);
-			expect(await posts.likers(comments[700]?.id as Id, undefined, 5)).toEqual([]);
+			expect(await likes.likers(comments[700]?.id as Id, undefined, 5)).toEqual([]);
 		}, 30_000);
 	});
 

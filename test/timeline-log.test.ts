@@ -7,10 +7,10 @@ import { type Row, upgrade } from "../src/timeline/rows.ts";
 import { env } from "./env.ts";
 
 /** Small, so that trimming happens all the time. */
-const OPTIONS: LogOptions = { keep: 12, rowCapacity: 4, mostRows: 1000 };
+const OPTIONS: LogOptions = { keep: 12, rowCapacity: 4, mostRows: 1000, mostLikes: 10 };
 const EVERYTHING = { limit: 1_000_000 };
 const NOW = 1_800_000_000_000;
-const EMPTY: State = { seq: 0, floor: null, marker: null };
+const EMPTY: State = { seq: 0, floor: null, marker: null, likes: "" };
 /** `npm run histories` plays ten thousand. */
 const RUNS = env.HISTORIES ?? 500;
 
@@ -29,6 +29,7 @@ class Model {
 	readonly published = new Set<Id>();
 	readonly tied = new Set<Id>([author(0), author(1), author(2)]);
 	readonly deleted = new Set<Id>();
+	readonly liked = new Set<Id>();
 	marker: Id | null = null;
 
 	/** An author's posts, newest first. */
@@ -52,18 +53,21 @@ class Disk {
 	readonly rows = new Map<number, Row>();
 	floor: Id | null = null;
 	marker: Id | null = null;
+	likes = "";
 
-	store({ puts, drops, floor, marker }: Effects): void {
+	store({ puts, drops, floor, marker, likes }: Effects): void {
 		for (const row of puts) this.rows.set(row.first, row);
 		for (const first of drops) this.rows.delete(first);
 		if (floor) this.floor = floor;
 		if (marker) this.marker = marker;
+		if (likes !== undefined) this.likes = likes;
 	}
 	inOrder(): Row[] {
 		return [...this.rows.values()].sort((a, b) => a.first - b.first);
 	}
 	wake(): TimelineLog {
-		return new TimelineLog(this.inOrder(), { seq: 0, floor: this.floor, marker: this.marker }, OPTIONS);
+		const { floor, marker, likes } = this;
+		return new TimelineLog(this.inOrder(), { seq: 0, floor, marker, likes }, OPTIONS);
 	}
 }
 
@@ -74,6 +78,7 @@ type Command =
 	| { do: "tie"; author: number; newest: number }
 	| { do: "untie"; author: number }
 	| { do: "mark"; post: number; force: boolean }
+	| { do: "like"; post: number; liked: boolean }
 	| { do: "wake" };
 
 const number = fc.integer({ min: 0, max: NEWEST });
@@ -86,6 +91,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 	{ weight: 1, arbitrary: fc.record({ do: kind("tie"), author: whose, newest: fc.integer({ min: 1, max: 8 }) }) },
 	{ weight: 1, arbitrary: fc.record({ do: kind("untie"), author: whose }) },
 	{ weight: 1, arbitrary: fc.record({ do: kind("mark"), post: number, force: fc.boolean() }) },
+	{ weight: 3, arbitrary: fc.record({ do: kind("like"), post: number, liked: fc.boolean() }) },
 	{ weight: 1, arbitrary: fc.record({ do: kind("wake") }) },
 );
 
@@ -113,6 +119,10 @@ function run(log: TimelineLog, model: Model, given: Command): Effects | undefine
 		case "mark":
 			if (model.marker === null || given.force || post(given.post) > model.marker) model.marker = post(given.post);
 			return log.mark(post(given.post), given.force);
+		case "like":
+			if (given.liked) model.liked.add(post(given.post));
+			else model.liked.delete(post(given.post));
+			return log.like(post(given.post), given.liked);
 		case "wake":
 			return undefined;
 	}
@@ -175,6 +185,8 @@ describe("any history of deliveries, edits, deletions, new and ended ties, marks
 					expect(log.seq).toBeGreaterThanOrEqual(before);
 					expect(log.marker(author(0)).postId).toBe(model.marker);
 					expect(disk.wake().page(EVERYTHING)).toEqual(page);
+					for (const each of [log, disk.wake()])
+						for (const { postId } of page.entries) expect(each.likes(postId)).toBe(model.liked.has(postId));
 					expect(disk.wake().marker(author(0))).toEqual(log.marker(author(0)));
 
 					let next: number | undefined;
@@ -352,10 +364,24 @@ it("a row of no format is refused", () => {
 		expect(() => new TimelineLog([{ first: 1, changes }], EMPTY)).toThrow("format");
 });
 
-/** Additions are 37 characters, removals 15, edits and marks 14, resets 1. */
+/** Additions are 37 characters, removals and likes 15, edits and marks 14, resets 1. */
 function countOf({ changes }: Row): number {
-	const widths: Record<string, number> = { "+": 37, "-": 15, "~": 14, "*": 14, "!": 1 };
+	const widths: Record<string, number> = { "+": 37, "-": 15, "^": 15, "~": 14, "*": 14, "!": 1 };
 	let count = 0;
 	for (let at = 0; at < changes.length; count++) at += widths[changes.charAt(at)] ?? Number.NaN;
 	return count;
 }
+
+it("a log that was just loaded tells when its last change came, or that it does not know", () => {
+	const reloaded = (effects: Effects) => new TimelineLog(effects.puts, EMPTY, OPTIONS).changedAt;
+	const log = new TimelineLog([], EMPTY, OPTIONS);
+	expect(log.changedAt).toBeUndefined();
+	const added = reloaded(log.apply([add(1)], NOW + 5));
+	// Never earlier than it was, and later by one unit of its times at most.
+	expect(added).toBeGreaterThan(NOW + 5);
+	expect(added).toBeLessThanOrEqual(NOW + 13);
+	expect(reloaded(log.mark(post(1), false))).toBe(added);
+	expect(reloaded(log.apply([{ kind: "edit", postId: post(1) }], NOW + 50))).toBeUndefined();
+	expect(reloaded(log.apply([add(2)], NOW + 99))).toBeGreaterThan(NOW + 99);
+	expect(log.changedAt).toBeGreaterThan(NOW + 99);
+});

@@ -1,9 +1,9 @@
 import { Hono } from "hono";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Gateway } from "../src/gateway/openapi.ts";
 import { respondWithProblem } from "../src/gateway/problem.ts";
-import { requireToken } from "../src/gateway/tokens.ts";
+import { AccessTokens, requireToken, type TokenRules } from "../src/gateway/tokens.ts";
 import { EPOCH, encodeId } from "../src/store/ids.ts";
 import { accessToken, call, signUp } from "./api.ts";
 import { env } from "./env.ts";
@@ -13,22 +13,46 @@ const rsa = await generateKeyPair("RS256");
 const subject = encodeId({ time: EPOCH + 1, shard: 3, tail: 9 });
 const now = () => Math.floor(Date.now() / 1000);
 
-const app = new Hono<Gateway>();
-app.onError(respondWithProblem);
-app.use(requireToken({ keys: async () => publicKey, issuer: "edgefeed", audience: "edgefeed" }));
-app.get("/", (c) => c.text(c.var.viewer));
+/** Nothing is revoked. */
+const nothing = { current: () => true, fresh: async () => {}, has: () => false };
+function tokens(more: Partial<TokenRules> = {}): AccessTokens {
+	const keys = async () => publicKey;
+	return new AccessTokens({
+		keys,
+		issuer: "edgefeed",
+		audience: "edgefeed",
+		revocations: nothing,
+		now: Date.now,
+		...more,
+	});
+}
+function appWith(access: AccessTokens) {
+	const app = new Hono<Gateway>();
+	app.onError(respondWithProblem);
+	app.use(requireToken(access));
+	app.get("/", (c) => c.text(c.var.viewer));
+	return app;
+}
+const app = appWith(tokens());
 
 const claims = (more: Record<string, unknown> = {}) =>
 	Object.fromEntries(
-		Object.entries({ sub: subject, iss: "edgefeed", aud: "edgefeed", iat: now(), exp: now() + 900, ...more }).filter(
-			([, value]) => value !== undefined,
-		),
+		Object.entries({
+			sub: subject,
+			sid: "a session",
+			iss: "edgefeed",
+			aud: "edgefeed",
+			iat: now(),
+			exp: now() + 900,
+			...more,
+		}).filter(([, value]) => value !== undefined),
 	);
 const sign = (more?: Record<string, unknown>) =>
 	new SignJWT(claims(more)).setProtectedHeader({ alg: "ES256" }).sign(privateKey);
 
-async function ask(authorization: string | undefined) {
-	const response = await app.request("/", { headers: authorization === undefined ? {} : { authorization } });
+async function ask(authorization: string | undefined, of = app) {
+	const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+	const response = await of.request("/", { headers });
 	const text = await response.text();
 	return response.status === 200
 		? { status: 200, code: text }
@@ -57,6 +81,9 @@ describe("a token is refused", () => {
 			{ sub: "" },
 			{ sub: "not an id" },
 			{ sub: subject.toLowerCase() },
+			{ sid: undefined },
+			{ sid: "" },
+			{ sid: 5 },
 			{ nbf: now() + 600 },
 		]) {
 			expect(await ask(`Bearer ${await sign(more)}`), JSON.stringify(more)).toEqual({
@@ -89,14 +116,112 @@ describe("a token is refused", () => {
 it("a fault in finding the key is no fault of the token", async () => {
 	const down = new Hono<Gateway>();
 	down.onError((error, c) => c.text(error.message, 500));
-	down.use(
-		requireToken({
-			keys: async () => Promise.reject(new Error("database is down")),
-			issuer: "edgefeed",
-			audience: "edgefeed",
-		}),
-	);
+	down.use(requireToken(tokens({ keys: async () => Promise.reject(new Error("database is down")) })));
 	expect((await down.request("/", { headers: { authorization: `Bearer ${await sign()}` } })).status).toBe(500);
+});
+
+describe("a token that was seen before", () => {
+	afterEach(() => {
+		vi.restoreAllMocks();
+	});
+
+	it("costs no signature check", async () => {
+		const checks = vi.spyOn(crypto.subtle, "verify");
+		const [access, token] = [tokens(), await sign()];
+		const of = appWith(access);
+		for (let n = 0; n < 3; n++) expect((await ask(`Bearer ${token}`, of)).status).toBe(200);
+		expect((await access.verify(`Bearer ${token}`)).viewer).toBe(subject);
+		expect(checks).toHaveBeenCalledTimes(1);
+		expect((await ask(`Bearer ${await sign({ sid: "another" })}`, of)).status).toBe(200);
+		expect(checks).toHaveBeenCalledTimes(2);
+	});
+
+	it("is refused from the second on at which it expires, and then forgotten", async () => {
+		let time = now() * 1000;
+		const exp = time / 1000 + 900;
+		const [known, fresh] = [tokens({ now: () => time }), tokens({ now: () => time })];
+		const header = `Bearer ${await sign({ exp })}`;
+		const both = async () => [await ask(header, appWith(known)), await ask(header, appWith(fresh))];
+		expect((await ask(header, appWith(known))).status).toBe(200);
+		time = exp * 1000 - 1;
+		expect((await both()).map(({ status }) => status)).toEqual([200, 200]);
+		expect(known.remembered).toBe(1);
+		time = exp * 1000;
+		const expired = { status: 401, code: "token_expired" };
+		expect(await both()).toEqual([expired, expired]);
+		expect([known.remembered, fresh.remembered]).toEqual([0, 0]);
+		expect(await both()).toEqual([expired, expired]);
+	});
+
+	it("lends nothing to one that differs in a character", async () => {
+		const of = appWith(tokens());
+		const token = await sign();
+		const [head = "", payload = "", signature = ""] = token.split(".");
+		expect((await ask(`Bearer ${token}`, of)).status).toBe(200);
+		const other = (await sign({ sid: "another" })).split(".")[2] ?? "";
+		const flipped = (text: string) =>
+			text.replace(/[a-z]/i, (letter) => (letter < "a" ? letter.toLowerCase() : letter.toUpperCase()));
+		const forged = [
+			`${head}.${payload}.${other}`,
+			`${head}.${payload}.`,
+			`${head}.${payload}`,
+			token.slice(0, -1),
+			token.slice(1),
+			`${token}A`,
+			`${token}.`,
+			flipped(token),
+			`${head}.${flipped(payload)}.${signature}`,
+			`${head}.${payload}.${flipped(signature)}`,
+			token.toLowerCase(),
+		];
+		for (const each of forged) {
+			expect(await ask(`Bearer ${each}`, of), each).toEqual({ status: 401, code: "token_invalid" });
+		}
+	});
+
+	it("is one of a bounded number, and only good ones are kept", async () => {
+		const access = tokens({ memory: 5 });
+		const of = appWith(access);
+		const many = await Promise.all(Array.from({ length: 12 }, (_, n) => sign({ sid: `${n}` })));
+		for (const token of many) expect((await ask(`Bearer ${token}`, of)).status).toBe(200);
+		expect(access.remembered).toBe(5);
+		const checks = vi.spyOn(crypto.subtle, "verify");
+		for (const token of many.slice(-5)) expect((await ask(`Bearer ${token}`, of)).status).toBe(200);
+		expect(checks).toHaveBeenCalledTimes(0);
+		const empty = tokens();
+		for (const bad of [
+			"x",
+			await sign({ aud: "other" }),
+			await sign({ exp: now() - 1 }),
+			`${many[0]?.slice(0, -9)}AAAAAAAAA`,
+		]) {
+			expect((await ask(`Bearer ${bad}`, appWith(empty))).status).toBe(401);
+		}
+		expect(empty.remembered).toBe(0);
+	});
+
+	it("is looked up among the revocations each time", async () => {
+		const revoked = new Set<string>();
+		const of = appWith(tokens({ revocations: { ...nothing, has: ({ session }) => revoked.has(session) } }));
+		const [one, two] = [await sign({ sid: "one" }), await sign({ sid: "two" })];
+		for (const token of [one, two]) expect((await ask(`Bearer ${token}`, of)).status).toBe(200);
+		revoked.add("one");
+		expect(await ask(`Bearer ${one}`, of)).toEqual({ status: 401, code: "token_revoked" });
+		expect(await ask(`Bearer ${await sign({ sid: "one", iat: now() - 1 })}`, of)).toEqual({
+			status: 401,
+			code: "token_revoked",
+		});
+		expect((await ask(`Bearer ${two}`, of)).status).toBe(200);
+	});
+
+	it("keeps the role it was made with: another one needs another token", async () => {
+		const access = tokens();
+		const role = async (header: string) => (await access.verify(header)).role;
+		const header = `Bearer ${await sign({ role: "operator" })}`;
+		for (let n = 0; n < 2; n++) expect(await role(header)).toBe("operator");
+		expect(await role(`Bearer ${await sign({ role: "user" })}`)).toBe("user");
+		expect(await role(`Bearer ${await sign({ role: "king" })}`)).toBe("user");
+	});
 });
 
 it("an operator by her token is let in where others find nothing, until her role ends", async () => {

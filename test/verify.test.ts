@@ -32,7 +32,10 @@ it("a store that is as it should be passes; what is not is named, and mended", a
 	const post = await ann.post("hello", { audience: "public" });
 	await ben.ok("PUT", `/v1/posts/${post.id}/like`);
 	const comment = await ben.ok<PostView>("POST", `/v1/posts/${post.id}/comments`, { text: "hi" });
-	await cho.ok("POST", `/v1/posts/${comment.id}/comments`, { text: "ho" });
+	const answer = await cho.ok<PostView>("POST", `/v1/posts/${comment.id}/comments`, { text: "ho" });
+	await ann.ok("POST", `/v1/posts/${answer.id}/comments`, { text: "hm" });
+	await ann.ok("PUT", `/v1/posts/${comment.id}/like`);
+	const other = await ann.post("nobody answers");
 	await settled();
 	expect(await verify()).toEqual([]);
 
@@ -50,18 +53,27 @@ it("a store that is as it should be passes; what is not is named, and mended", a
 	);
 	await change(ann, "UPDATE profiles SET post_count = 7 WHERE id = ?", ann.id);
 	await change(ann, "UPDATE posts SET like_count = 5 WHERE id = ?", post.id);
+	await change(ann, "UPDATE posts SET like_count = -3, comment_count = -1 WHERE id = ?", comment.id);
+	await change(ann, "UPDATE posts SET comment_count = 0 WHERE id = ?", answer.id);
+	await change(ann, "UPDATE posts SET comment_count = 9 WHERE id = ?", other.id);
 	await change(ann, "INSERT INTO post_versions (post_id, written_at, text) VALUES (?, 1, 'x')", cho.id);
 	const faults = await verify();
 	expect(faults).toEqual(
 		expect.arrayContaining([
 			`${high.id} and ${low.id} do not agree about each other`,
-			`post_count of ${ann.id} is 7 and not 1`,
+			`post_count of ${ann.id} is 7 and not 2`,
 			`like_count of ${post.id} is 5 and not 1`,
+			`like_count of ${comment.id} is -3 and not 1`,
+			`comment_count of ${comment.id} is -1 and not 1`,
+			`comment_count of ${answer.id} is 0 and not 1`,
+			`comment_count of ${other.id} is 9 and not 0`,
 			"1 versions of posts that are gone",
 		]),
 	);
 	await verify(true);
 	expect(await verify()).toEqual([]);
 	expect((await high.account(low.id)).relation).toMatchObject({ friend: true });
-	expect((await ann.account()).postCount).toBe(1);
+	expect((await ann.account()).postCount).toBe(2);
+	expect(await ann.ok("GET", `/v1/posts/${post.id}`)).toMatchObject({ likeCount: 1, commentCount: 1 });
+	expect(await ann.ok("GET", `/v1/posts/${comment.id}`)).toMatchObject({ likeCount: 1, commentCount: 1 });
 });

@@ -65,6 +65,7 @@ export function countDatabases(env: Env): Env {
 		else if (isQueue(binding)) wrapped[name] = countQueue(binding);
 	}
 	wrapped.TIMELINE = countNamespace(env.TIMELINE);
+	wrapped.REACTIONS = countNamespace(env.REACTIONS);
 	return wrapped as unknown as Env;
 }
 
@@ -118,7 +119,7 @@ function countQueue(real: Queue): Queue {
 	} as unknown as Queue;
 }
 
-function countNamespace(real: Env["TIMELINE"]): Env["TIMELINE"] {
+function countNamespace<N extends Env["TIMELINE"] | Env["REACTIONS"]>(real: N): N {
 	const counting = (stub: object) =>
 		new Proxy(stub, {
 			get: (target, name: string) => {
@@ -130,5 +131,5 @@ function countNamespace(real: Env["TIMELINE"]): Env["TIMELINE"] {
 		});
 	return {
 		getByName: (...values: Parameters<typeof real.getByName>) => counting(real.getByName(...values)),
-	} as unknown as Env["TIMELINE"];
+	} as unknown as N;
 }

@@ -12,3 +12,9 @@ export interface Counts {
 	databaseRowsRead: number;
 	databaseRowsWritten: number;
 }
+
+/** What carries the likes to the shards. */
+export interface LikeBatches {
+	batches: number;
+	likes: number;
+}

@@ -43,6 +43,7 @@ export function cannedSource(real: TimelineSource): TimelineSource {
 		ties: async (owner) => canned?.relations ?? real.ties(owner),
 		heavyAmong: async (authors) => (canned ? new Set<Id>() : real.heavyAmong(authors)),
 		heads: (authors) => real.heads(authors),
+		liked: async (...values) => (canned ? new Set<Id>() : real.liked(...values)),
 		older: async (...values) => canned?.arrivals ?? real.older(...values),
 		groups: (authors) => (canned ? [authors] : real.groups(authors)),
 		relation: (...values) => real.relation(...values),

@@ -1,15 +1,18 @@
 /** The Worker as it is, with what the benchmarks compare it with beside it: built only by `npm run bench`. */
 import type { Env } from "../../src/env.ts";
 import worker from "../../src/index.ts";
+import { ReactionsObject } from "../../src/posts/reactions.ts";
 import { perEnvironment, servicesOf } from "../../src/services.ts";
 import { TimelineObject } from "../../src/timeline/object.ts";
 import { makeRoom, noteAwake, putAllToSleep, takePaused } from "./awake.ts";
 import { BARE_QUEUE, type BareEnv, bareApp, insertEverywhere } from "./bare.ts";
+import { constantApp } from "./constant.ts";
 import { countDatabases, countObject, counts, resetCounts } from "./counting.ts";
+import { likeNaively, takeLikeBatches, watchedLikes } from "./likes.ts";
 import { finished, stopwatch } from "./stopwatch.ts";
 import { cannedSource, warm } from "./warm.ts";
 
-export { Channel } from "../../src/index.ts";
+export { Channel, Grid } from "../../src/index.ts";
 export { Bare } from "./bare.ts";
 
 /** What the class below adds. */
@@ -24,6 +27,10 @@ let held = false;
 
 export default {
 	async fetch(request, env, ctx) {
+		if (!request.url.includes("/__bench/")) {
+			counts().workerRequests++;
+			return worker.fetch(request as Parameters<typeof worker.fetch>[0], counted(env), ctx);
+		}
 		const { pathname } = new URL(request.url);
 		switch (pathname) {
 			case "/__bench/finished":
@@ -42,13 +49,16 @@ export default {
 			case "/__bench/hold":
 				held = (await request.json<{ on: boolean }>()).on;
 				return new Response(null, { status: 204 });
+			case "/__bench/like-batches":
+				return Response.json(takeLikeBatches());
+			case "/__bench/naive-like":
+				return Response.json(await likeNaively(counted(env), await request.json()));
 			case "/__bench/sleep":
 				await putAllToSleep();
 				return new Response(null, { status: 204 });
 		}
-		if (pathname.startsWith("/__bench/")) return bareApp.fetch(request as Request, env);
-		counts().workerRequests++;
-		return worker.fetch(request as Parameters<typeof worker.fetch>[0], counted(env), ctx);
+		if (pathname.startsWith("/__bench/constant/")) return constantApp.fetch(request as Request, env);
+		return bareApp.fetch(request as Request, env);
 	},
 	async queue(batch, env) {
 		while (held) await scheduler.wait(20);
@@ -82,5 +92,11 @@ export class Timeline extends TimelineObject {
 
 	bytes(): number {
 		return this.ctx.storage.sql.databaseSize;
+	}
+}
+
+export class Reactions extends ReactionsObject {
+	constructor(ctx: DurableObjectState, env: Env) {
+		super(ctx, env, watchedLikes(servicesOf(counted(env)).likes));
 	}
 }

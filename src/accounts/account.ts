@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { idSchema, moment, momentSchema } from "../gateway/openapi.ts";
 import { type Id, timeOf } from "../store/ids.ts";
 import { regionSchema } from "../store/shard-map.ts";
-import type { Profile } from "./store.ts";
+import type { AuthorProfile, Profile } from "./store.ts";
 
 /** What the viewer and another account are to each other, from the viewer's side. */
 export const relationSchema = z
@@ -45,7 +45,7 @@ export interface RelationReader {
 	unblocked(viewer: Id, others: Iterable<Id>): Promise<Set<Id>>;
 }
 
-export function presentAuthor({ id, username, displayName, avatarUrl }: Profile): AuthorView {
+export function presentAuthor({ id, username, displayName, avatarUrl }: AuthorProfile): AuthorView {
 	return { id, username, displayName, avatarUrl };
 }
 

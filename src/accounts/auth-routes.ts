@@ -91,7 +91,7 @@ const signOut = createRoute({
 	method: "post",
 	path: "/auth/sign-out",
 	tags: ["auth"],
-	summary: "End a session",
+	summary: "End a session, and the access tokens that were made from it",
 	security: session,
 	responses: { 200: json(z.object({ success: z.boolean() }), "Signed out"), ...problems(401, 429) },
 });
@@ -123,7 +123,7 @@ export function authRoutes({ identity, defaultRegion }: AuthServices) {
 		.openapi(signInByUsername, async (c) => forward(c, c.req.valid("json")))
 		.openapi(accessToken, async (c) => forward(c))
 		.openapi(keySet, async (c) => forward(c))
-		.openapi(signOut, async (c) => forward(c));
+		.openapi(signOut, async (c) => answer(c, await identity.signOut(requestOf(c))));
 }
 
 /** The call for better-auth. No cookies go in or out, so nothing can be done in a browser's name. */

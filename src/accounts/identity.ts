@@ -6,6 +6,7 @@ import { sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { Role } from "../gateway/tokens.ts";
 import type { Id, IdMinter } from "../store/ids.ts";
 import { type Region, regionSchema, type ShardMap } from "../store/shard-map.ts";
+import { ACCESS_TOKEN_LIFETIME, type Sessions } from "./sessions.ts";
 import type { NewProfile } from "./store.ts";
 
 /** What we read of better-auth's `user` table ourselves; `migrations/identity/` has the whole. */
@@ -28,6 +29,7 @@ export interface IdentityOptions {
 	publicUrl: string | undefined;
 	map: ShardMap;
 	minter: IdMinter;
+	sessions: Sessions;
 	now: () => number;
 	random: () => number;
 	/** Called before every session: makes the account's profile when it is not there yet. */
@@ -36,8 +38,6 @@ export interface IdentityOptions {
 
 /** After so long, in milliseconds, an account without credentials is one whose sign-up died. */
 const HALF_MADE = 60_000;
-/** Seconds for which an access token is good. */
-export const ACCESS_TOKEN_LIFETIME = 900;
 export const USERNAME_LENGTH = { min: 3, max: 30 } as const;
 export const PASSWORD_LENGTH = { min: 8, max: 128 } as const;
 
@@ -51,7 +51,11 @@ export class Identity {
 
 	/** Answers a request below `/auth` as better-auth does. */
 	async handle(request: Request): Promise<Response> {
-		return this.#auth(this.#options.publicUrl ?? new URL(request.url).origin).handler(request);
+		return this.#auth(this.#origin(request)).handler(request);
+	}
+
+	#origin(request: Request): string {
+		return this.#options.publicUrl ?? new URL(request.url).origin;
 	}
 
 	/** The public keys of access tokens, as `GET /auth/jwks` answers, but past its rate limit. */
@@ -72,6 +76,17 @@ export class Identity {
 			)
 			.bind(email.toLowerCase(), username.toLowerCase(), before)
 			.run();
+		return this.handle(request);
+	}
+
+	/**
+	 * Ends the session of a request, and answers as better-auth does. Not left to it: it says "signed out" also when
+	 * the session could not be deleted, and knows nothing of the access tokens that were made from it.
+	 */
+	async signOut(request: Request): Promise<Response> {
+		const { headers } = request;
+		const found = await this.#auth(this.#origin(request)).api.getSession({ headers, query: { disableRefresh: true } });
+		if (found) await this.#options.sessions.end(found.session.id);
 		return this.handle(request);
 	}
 
@@ -143,7 +158,7 @@ export class Identity {
 						issuer,
 						audience,
 						expirationTime: `${ACCESS_TOKEN_LIFETIME}s`,
-						definePayload: ({ user }) => ({ role: user.role }),
+						definePayload: ({ user, session }) => ({ role: user.role, sid: session.id }),
 					},
 					disableSettingJwtHeader: true,
 				}),

@@ -32,7 +32,9 @@ const updateAccount = createRoute({
 				displayName: displayNameSchema.optional(),
 				bio: z.string().max(500).optional(),
 				avatarUrl: webAddressSchema.nullable().optional(),
-				region: regionSchema.optional(),
+				region: regionSchema
+					.optional()
+					.openapi({ description: "where you say that you are at home; what is kept of you stays where it is" }),
 			}),
 		),
 	},
@@ -63,9 +65,11 @@ export interface AccountServices {
 	identity: Identity;
 	accounts: AccountStore;
 	relations: RelationReader;
+	/** Is told when an account shows itself in another way. Never fails. */
+	changed: (id: Id) => Promise<void>;
 }
 
-export function accountRoutes({ identity, accounts, relations }: AccountServices) {
+export function accountRoutes({ identity, accounts, relations, changed }: AccountServices) {
 	const view = async (viewer: Id, id: Id): Promise<AccountView> => {
 		const profile = await accounts.require(id);
 		if (!(await relations.unblocked(viewer, [id])).has(id)) throw new Problem("account_not_found");
@@ -76,6 +80,7 @@ export function accountRoutes({ identity, accounts, relations }: AccountServices
 		.openapi(ownAccount, async (c) => c.json(await view(c.var.viewer, c.var.viewer), 200))
 		.openapi(updateAccount, async (c) => {
 			const profile = await accounts.update(c.var.viewer, c.req.valid("json"));
+			await changed(c.var.viewer);
 			return c.json(presentAccount(profile, undefined), 200);
 		})
 		.openapi(findAccount, async (c) => {

@@ -8,6 +8,8 @@ import type { Region } from "../store/shard-map.ts";
 import type { Shards } from "../store/shards.ts";
 
 export type Profile = typeof profiles.$inferSelect;
+/** What is shown of an account beside what it wrote. */
+export type AuthorProfile = Pick<Profile, "id" | "username" | "displayName" | "avatarUrl">;
 
 export interface NewProfile {
 	id: Id;

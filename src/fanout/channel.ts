@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { reportFailure } from "../report.ts";
 import { type Id, logicalShardOf } from "../store/ids.ts";
 import type { Timelines } from "../timeline/client.ts";
+import { type Homes, inJurisdiction, type Jurisdiction } from "../timeline/homes.ts";
 import { CHANNEL_LEASE, type Channels } from "../timeline/source.ts";
 
 /** Channels of one author: each tells a part of those who are connected. */
@@ -66,21 +67,27 @@ export class ChannelObject extends DurableObject {
 /** Who is connected, and the channels of heavy authors. */
 export class ConnectedAccounts implements Channels {
 	readonly #namespace: DurableObjectNamespace<ChannelObject>;
+	readonly #homes: Homes;
 
-	constructor(namespace: DurableObjectNamespace<ChannelObject>) {
+	constructor(namespace: DurableObjectNamespace<ChannelObject>, homes: Homes) {
 		this.#namespace = namespace;
+		this.#homes = homes;
 	}
 
 	async join(owner: Id, authors: readonly Id[]): Promise<void> {
 		const part = logicalShardOf(owner) % PARTS;
-		const channels = authors.map((author) => this.#part(author, part));
+		const home = this.#homes.jurisdictionOf(owner);
+		const channels = authors.map((author) => this.#part(author, part, home));
 		await Promise.all([this.#list(owner), ...channels].map((channel) => channel.join(owner)));
 	}
 
 	/** Those of some accounts that are connected, or were within the hour. Never fails: it only decides who comes first. */
 	async among(ids: readonly Id[]): Promise<Set<Id>> {
-		const groups = new Map<number, Id[]>();
-		for (const id of ids) groups.set(listOf(id), [...(groups.get(listOf(id)) ?? []), id]);
+		const groups = new Map<string, Id[]>();
+		for (const id of ids) {
+			const list = `${listOf(id)}/${this.#homes.jurisdictionOf(id)}`;
+			groups.set(list, [...(groups.get(list) ?? []), id]);
+		}
 		const found = await Promise.allSettled(
 			[...groups.values()].flatMap((group) => (group[0] ? [this.#list(group[0]).among(group)] : [])),
 		);
@@ -89,18 +96,22 @@ export class ConnectedAccounts implements Channels {
 
 	/** Tells the connected followers of an author. Never fails: the others find the post when they read. */
 	async tell(author: Id, postId: Id): Promise<void> {
-		const parts = Array.from({ length: PARTS }, (_, part) => this.#part(author, part).tell(author, postId));
+		const parts = this.#homes.all.flatMap((home) =>
+			Array.from({ length: PARTS }, (_, part) => this.#part(author, part, home).tell(author, postId)),
+		);
 		for (const told of await Promise.allSettled(parts)) {
 			if (told.status === "rejected") reportFailure("a channel was not told", told.reason, { author });
 		}
 	}
 
 	#list(account: Id) {
-		return this.#namespace.getByName(`connected/${listOf(account)}`);
+		const home = this.#homes.jurisdictionOf(account);
+		return inJurisdiction(this.#namespace, home).getByName(`connected/${listOf(account)}`);
 	}
 
-	#part(author: Id, part: number) {
-		return this.#namespace.getByName(`${author}/${part}`);
+	/** Who is listed there is at home in the jurisdiction, wherever the author is. */
+	#part(author: Id, part: number, home: Jurisdiction | undefined) {
+		return inJurisdiction(this.#namespace, home).getByName(`${author}/${part}`);
 	}
 }
 

@@ -1,10 +1,26 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context, MiddlewareHandler } from "hono";
+import { sendRendered } from "../gateway/conditional.ts";
 import { decodeCursor, encodeCursor } from "../gateway/cursor.ts";
-import { createRouter, json, listOf, pageQuery, problems, signedIn } from "../gateway/openapi.ts";
+import {
+	createRouter,
+	type Gateway,
+	json,
+	listOf,
+	notModified,
+	pageQuery,
+	problems,
+	signedIn,
+} from "../gateway/openapi.ts";
+import { Problem } from "../gateway/problem.ts";
+import type { AccessTokens } from "../gateway/tokens.ts";
+import { type Fields, fieldsQuery, writeFields, writePage } from "../posts/fields.ts";
 import { postSchema } from "../posts/post.ts";
+import { SEQ_HEADER } from "../posts/routes.ts";
 import { ID_PATTERN, type Id, successor } from "../store/ids.ts";
 import type { Span } from "../timeline/changes.ts";
 import { type FeedServices, readFeed } from "./feed.ts";
+import type { FeedPages, Freshness, SentPage } from "./pages.ts";
 
 const feedSchema = listOf(postSchema)
 	.extend({
@@ -33,20 +49,98 @@ const getFeed = createRoute({
 				cursor: feedCursor.openapi({ description: "`next` or `prev` of another page: goes on as that says" }),
 				before: feedCursor.openapi({ description: "a cursor of any page: what is older" }),
 				after: feedCursor.openapi({ description: "a cursor of any page: what is newer, nearest first kept" }),
+				minSeq: z
+					.string()
+					.regex(/^\d{1,15}$/, "not a number of a change")
+					.transform(Number)
+					.default(0)
+					.openapi({
+						type: "integer",
+						description:
+							"the `X-Feed-Seq` of your last change: no page that knows less. Without it a page may be some seconds old",
+					}),
+				fields: fieldsQuery,
 			})
 			.refine(({ cursor, before, after }) => [cursor, before, after].filter((each) => each !== undefined).length <= 1, {
 				path: ["cursor"],
 				message: "one of cursor, before and after",
 			}),
 	},
-	responses: { 200: json(feedSchema, "A page"), ...problems(400, 401, 503) },
+	responses: {
+		200: json(feedSchema, "A page, with a strong `ETag`; `X-Cache` and `Server-Timing` tell where it came from"),
+		304: notModified,
+		...problems(400, 401, 503),
+	},
 });
 
-export function feedRoutes(services: FeedServices) {
+export interface FeedRouteServices extends FeedServices {
+	pages: FeedPages;
+	/** Has work go on after the answer. */
+	defer: (work: Promise<unknown>) => void;
+}
+
+export function feedRoutes(services: FeedRouteServices) {
+	const { pages, defer } = services;
 	return createRouter().openapi(getFeed, async (c) => {
-		const span = spanOf(c.req.valid("query"));
-		const { items, seq, building, reached } = await readFeed(services, c.var.viewer, span);
-		return c.json({ items, ...links(span, items[0]?.id, items.at(-1)?.id, reached), building, seq }, 200);
+		const { viewer } = c.var;
+		const { minSeq, fields, ...place } = c.req.valid("query");
+		const span = spanOf(place);
+		const { question } = questionOf(c.req.url);
+		const kept = pages.find(viewer, question, minSeq);
+		if (kept) {
+			defer(pages.refresh(viewer, question, async () => (await makePage(services, viewer, span, fields)).page));
+			return send(c, kept.page, kept.freshness, "") as never;
+		}
+		const { page, building, spent } = await makePage(services, viewer, span, fields);
+		if (page.seq < minSeq) throw new Problem("seq_in_future");
+		if (!building) pages.keep(viewer, question, page);
+		const posts = `posts;desc=${spent.kept ? "KEPT" : "READ"};dur=${spent.posts}`;
+		return send(c, page, "MISS", `, timeline;dur=${spent.timeline}, ${posts}`) as never;
+	});
+}
+
+/**
+ * Sends a page that is kept before anything else is done: most requests end here. What was kept was asked for in the
+ * same words, which were checked then, and a token that is remembered needs no waiting.
+ */
+export function sendKept({ pages, tokens }: { pages: FeedPages; tokens: AccessTokens }): MiddlewareHandler<Gateway> {
+	return (c, next) => {
+		const claims = c.req.method === "GET" ? tokens.recall(c.req.header("authorization")) : undefined;
+		if (!claims) return next();
+		const { question, minSeq } = questionOf(c.req.url);
+		const found = pages.find(claims.viewer, question, minSeq);
+		return found?.freshness === "HIT" ? Promise.resolve(send(c, found.page, "HIT", "")) : next();
+	};
+}
+
+/** What tells one page from another in a query: all but `minSeq`. */
+function questionOf(url: string): { question: string; minSeq: number } {
+	const start = url.indexOf("?");
+	if (start < 0) return { question: "", minSeq: 0 };
+	let minSeq = 0;
+	const question = url.slice(start + 1).replace(/(^|&)minSeq=(\d{1,15})(?=&|$)/, (_, before, number) => {
+		minSeq = Number(number);
+		return before;
+	});
+	return { question, minSeq };
+}
+
+async function makePage(services: FeedServices, viewer: Id, span: Span, fields: Fields) {
+	const madeAt = services.now();
+	const { items, seq, building, reached, asOf, spent } = await readFeed(services, viewer, span);
+	const { next, prev } = links(span, items[0]?.post.id, items.at(-1)?.post.id, reached);
+	const posts = items.map(({ post, liked }) => writeFields(post, liked, fields));
+	const page: SentPage = { rendered: writePage(posts, { next, prev, building, seq }), seq, asOf, madeAt };
+	return { page, building, spent };
+}
+
+function send(c: Context<Gateway>, page: SentPage, freshness: Freshness, timing: string): Response {
+	return sendRendered(c, page.rendered, {
+		// Kept by nobody but the client, who asks whether it is still good.
+		"cache-control": "private, no-cache",
+		"x-cache": freshness,
+		"server-timing": `cache;desc=${freshness}${timing}`,
+		[SEQ_HEADER]: String(page.seq),
 	});
 }
 

@@ -1,5 +1,6 @@
+import { CLOCKS_APART, Consistency } from "../store/consistency.ts";
 import { type Id, successor } from "../store/ids.ts";
-import type { Arrival, Span } from "../timeline/changes.ts";
+import type { Arrival, Span, Touched } from "../timeline/changes.ts";
 import type { Timelines } from "../timeline/client.ts";
 import { authorsOf } from "../timeline/relations.ts";
 import type { TimelineSource } from "../timeline/source.ts";
@@ -14,6 +15,11 @@ export interface Skeleton {
 	entries: Arrival[];
 	/** The number of the timeline's last change. */
 	seq: number;
+	/** Those of the entries that the viewer likes, as far as her timeline knows. */
+	liked: readonly Id[];
+	/** Those of which the store must be asked that. */
+	unclear: readonly Id[];
+	touched: Touched;
 	/** Nothing lies beyond these in the direction of reading. */
 	end: boolean;
 	/** The timeline is still being built. */
@@ -22,10 +28,15 @@ export interface Skeleton {
 
 /** Which posts are next: from the timeline object, and below its floor from the store, with no seam between. */
 export async function skeleton({ timelines, source }: SkeletonServices, viewer: Id, span: Span): Promise<Skeleton> {
-	const { entries: hot, seq, floor, building, authors } = await timelines.of(viewer).page(span);
-	const page = (cold: readonly Arrival[], wanted: number) => {
+	const view = await timelines.of(viewer).page(span);
+	const { entries: hot, seq, floor, building, authors, liked, touched } = view;
+	// Whoever has this `seq` is not told again of what came before it.
+	Consistency.require(view.changedAt + CLOCKS_APART);
+	const page = (cold: readonly Arrival[], wanted: number): Skeleton => {
 		const entries = "after" in span ? [...hot, ...cold].slice(-span.limit) : [...hot, ...cold];
-		return { entries, seq, end: cold.length < wanted && entries.length < span.limit, building };
+		const unclear = (liked ? cold : entries).map(({ postId }) => postId);
+		const end = cold.length < wanted && entries.length < span.limit;
+		return { entries, seq, liked: liked ?? [], unclear, touched, end, building };
 	};
 	if (floor === null || authors === null) return page([], 1);
 	const sources = authorsOf(viewer, authors);

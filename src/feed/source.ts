@@ -1,19 +1,23 @@
 import type { AccountStore } from "../accounts/store.ts";
+import type { Layered } from "../cache/layered.ts";
 import { isMuted, LEVELS, type Level, levelOf, type Mute, type Tie as PairTie, STRANGERS } from "../graph/rules.ts";
 import type { RelationStore } from "../graph/store.ts";
 import { LEVEL_OF } from "../posts/audience.ts";
+import type { LikeStore } from "../posts/likes.ts";
 import type { PostKey, PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
 import type { Shards } from "../store/shards.ts";
 import type { Arrival } from "../timeline/changes.ts";
 import type { Authors, Relation, Tie } from "../timeline/relations.ts";
-import { HEADS, type TimelineSource } from "../timeline/source.ts";
-import { Heads } from "./heads.ts";
+import type { TimelineSource } from "../timeline/source.ts";
 
 export interface SourceServices {
 	accounts: AccountStore;
 	relations: RelationStore;
 	posts: PostStore;
+	likes: LikeStore;
+	/** The newest posts of heavy authors, shared by all of their readers. */
+	heads: Layered<Id, Id[]>;
 	shards: Shards;
 	now: () => number;
 }
@@ -21,11 +25,9 @@ export interface SourceServices {
 /** Timelines from the store: the posts of the owner, her friends and those she follows. */
 export class StoreSource implements TimelineSource {
 	readonly #services: SourceServices;
-	readonly #heads: Heads;
 
 	constructor(services: SourceServices) {
 		this.#services = services;
-		this.#heads = new Heads((authors) => services.posts.heads(authors, LEVELS.follow, HEADS), services.now);
 	}
 
 	async ties(owner: Id): Promise<[Id, Relation][]> {
@@ -44,7 +46,8 @@ export class StoreSource implements TimelineSource {
 	}
 
 	async heads(authors: readonly Id[]): Promise<ReadonlyMap<Id, readonly Id[]>> {
-		return this.#heads.of(authors);
+		const found = await this.#services.heads.many(authors);
+		return new Map([...found].map(([author, kept]) => [author, kept.value]));
 	}
 
 	async older(authors: Authors, before: Id | undefined, limit: number): Promise<Arrival[]> {
@@ -57,6 +60,10 @@ export class StoreSource implements TimelineSource {
 
 	async newest(author: Id, tie: Tie, limit: number): Promise<{ ids: Id[]; complete: boolean }> {
 		return this.#services.posts.newest(author, LEVEL_OF[tie], limit);
+	}
+
+	async liked(owner: Id, postIds: readonly Id[]): Promise<ReadonlySet<Id>> {
+		return this.#services.likes.among(owner, postIds);
 	}
 
 	groups(authors: Authors): Authors[] {

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { createRouter, type Gateway, json, moment, momentSchema, problems, signedIn } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { TicketSeal } from "../gateway/tickets.ts";
-import { type TokenRules, verifyToken } from "../gateway/tokens.ts";
+import type { AccessTokens } from "../gateway/tokens.ts";
 import type { Timelines } from "../timeline/client.ts";
 import { type Frame, UNHEARD_LIMIT } from "../timeline/sockets.ts";
 
@@ -64,7 +64,7 @@ const makeTicket = createRoute({
 
 export interface StreamServices {
 	timelines: Timelines;
-	tokens: TokenRules;
+	tokens: AccessTokens;
 	tickets: TicketSeal;
 }
 
@@ -73,12 +73,13 @@ export function streamRoutes({ timelines, tokens, tickets }: StreamServices) {
 	/** Who wants the stream, and what the timeline object is told of it: when the token expires, or a ticket to redeem. */
 	const authenticate = async (c: Context<Gateway>, sealed: string | undefined) => {
 		if (sealed !== undefined) {
-			const { viewer, ticket } = await tickets.open(sealed);
-			return { viewer, pass: { ticket } };
+			const { token, ticket } = await tickets.open(sealed);
+			await tokens.refuseRevoked(token);
+			return { viewer: token.viewer, pass: { ticket } };
 		}
 		const [scheme, token] = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((part) => part.trim());
 		const credential = scheme === "bearer" && token ? `Bearer ${token}` : c.req.header("authorization");
-		const { viewer, expiresAt } = await verifyToken(credential, tokens);
+		const { viewer, expiresAt } = await tokens.verify(credential);
 		return { viewer, pass: { expires: String(expiresAt) } };
 	};
 
@@ -110,9 +111,9 @@ export function streamRoutes({ timelines, tokens, tickets }: StreamServices) {
 			return c.body(events(webSocket), 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
 		})
 		.openapi(makeTicket, async (c) => {
-			const { viewer, expiresAt } = await verifyToken(c.req.header("authorization"), tokens);
-			const { ticket, goodUntil } = await timelines.of(viewer).issueTicket(expiresAt);
-			return c.json({ ticket: await tickets.seal(viewer, ticket, goodUntil), expiresAt: moment(goodUntil) }, 201);
+			const token = await tokens.verify(c.req.header("authorization"));
+			const { ticket, goodUntil } = await timelines.of(token.viewer).issueTicket(token.expiresAt);
+			return c.json({ ticket: await tickets.seal(token, ticket, goodUntil), expiresAt: moment(goodUntil) }, 201);
 		});
 }
 

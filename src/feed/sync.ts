@@ -2,8 +2,9 @@ import { Problem } from "../gateway/problem.ts";
 import { LEVELS, type Level } from "../graph/rules.ts";
 import { feeds } from "../posts/audience.ts";
 import type { PostView } from "../posts/post.ts";
+import { Consistency } from "../store/consistency.ts";
 import type { Id } from "../store/ids.ts";
-import type { Numbered, Reason, Via } from "../timeline/changes.ts";
+import { type Numbered, type Reason, told, type Via } from "../timeline/changes.ts";
 import type { FeedServices } from "./feed.ts";
 import { FeedPosts } from "./posts.ts";
 
@@ -34,11 +35,14 @@ export async function readChanges(
 	since: number,
 	limit: number,
 ): Promise<ChangesPage> {
-	const found = await services.timelines.of(viewer).changes(since, limit);
-	if (found.state !== "told") throw new Problem(found.state === "future" ? "seq_in_future" : "seq_outdated");
-	const told = found.changes.flatMap(({ kind, postId }) => (kind === "add" || kind === "edit" ? [postId] : []));
 	const timeline = services.timelines.of(viewer);
-	const posts = await new FeedPosts(services).visible(viewer, told, (authors) => timeline.reasons(authors));
+	const found = await timeline.changes(since, limit);
+	if (found.state !== "told") throw new Problem(found.state === "future" ? "seq_in_future" : "seq_outdated");
+	// What is told here is not told again.
+	Consistency.require(Number.POSITIVE_INFINITY);
+	const posts = await new FeedPosts(services).visible(viewer, told(found.changes), found.touched, (authors, postIds) =>
+		timeline.sights(authors, postIds),
+	);
 	const changes = found.changes.map(({ seq, kind, postId }): ChangeView => {
 		if (kind === "remove" || kind === "marker") return { seq, kind, postId };
 		const post = posts.get(postId);
@@ -67,6 +71,8 @@ export async function explainEntry(
 	viewer: Id,
 	postId: Id,
 ): Promise<EntryView> {
+	// A replica that lags behind is no reason.
+	Consistency.require(Number.POSITIVE_INFINITY);
 	const { entry, floor } = await timelines.of(viewer).entry(postId);
 	const row = (await postStore.byIds([postId], viewer)).get(postId);
 	const known = { reason: entry?.reason ?? null, via: entry?.via ?? null, deliveredAt: entry?.at ?? null };

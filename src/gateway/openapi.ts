@@ -19,17 +19,22 @@ export function createRouter(): OpenAPIHono<Gateway> {
 			if (result.success) return;
 			// A path that holds no id names nothing.
 			if (result.target === "param") throw new Problem("not_found");
-			throw new Problem(
-				"invalid_request",
-				undefined,
-				result.error.issues.flatMap((issue) =>
-					issue.code === "unrecognized_keys"
-						? issue.keys.map((key) => ({ path: [...issue.path, key].join("."), message: "unknown field" }))
-						: [{ path: issue.path.join("."), message: issue.message }],
-				),
-			);
+			throw invalid(result.error);
 		},
 	});
+}
+
+/** The problem of what did not fit its schema: each field at fault. */
+export function invalid(error: z.ZodError): Problem {
+	return new Problem(
+		"invalid_request",
+		undefined,
+		error.issues.flatMap((issue) =>
+			issue.code === "unrecognized_keys"
+				? issue.keys.map((key) => ({ path: [...issue.path, key].join("."), message: "unknown field" }))
+				: [{ path: issue.path.join("."), message: issue.message }],
+		),
+	);
 }
 
 /** Every route below `/v1` asks for this. */
@@ -79,6 +84,7 @@ export function jsonBody<T extends z.ZodType>(schema: T) {
 }
 
 export const noContent = { description: "Done" };
+export const notModified = { description: "You have it: what `If-None-Match` names" };
 
 const problemSchema = z
 	.object({

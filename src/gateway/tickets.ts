@@ -1,6 +1,7 @@
 import { errors, jwtVerify, SignJWT } from "jose";
 import { type Id, isId } from "../store/ids.ts";
 import { Problem } from "./problem.ts";
+import type { Revocable } from "./revocations.ts";
 
 const AUDIENCE = "feed-stream";
 
@@ -16,11 +17,12 @@ export class TicketSeal {
 		this.#key = new TextEncoder().encode(`${AUDIENCE}:${secret}`);
 	}
 
-	/** `goodUntil` in Unix milliseconds. */
-	async seal(viewer: Id, ticket: string, goodUntil: number): Promise<string> {
-		return new SignJWT()
+	/** `token` is the access token that the ticket stands for; `goodUntil` in Unix milliseconds. */
+	async seal(token: Revocable, ticket: string, goodUntil: number): Promise<string> {
+		return new SignJWT({ sid: token.session })
 			.setProtectedHeader({ alg: "HS256" })
-			.setSubject(viewer)
+			.setSubject(token.viewer)
+			.setIssuedAt(token.issuedAt)
 			.setJti(ticket)
 			.setAudience(AUDIENCE)
 			.setExpirationTime(new Date(goodUntil))
@@ -28,14 +30,17 @@ export class TicketSeal {
 	}
 
 	/** @throws Problem `ticket_invalid` */
-	async open(sealed: string): Promise<{ viewer: Id; ticket: string }> {
+	async open(sealed: string): Promise<{ token: Revocable & { viewer: Id }; ticket: string }> {
 		try {
 			const { payload } = await jwtVerify(sealed, this.#key, {
 				algorithms: ["HS256"],
 				audience: AUDIENCE,
-				requiredClaims: ["sub", "jti", "exp"],
+				requiredClaims: ["sub", "sid", "iat", "jti", "exp"],
 			});
-			if (payload.sub && isId(payload.sub) && payload.jti) return { viewer: payload.sub, ticket: payload.jti };
+			const { sub, sid, iat = 0, jti } = payload;
+			if (sub && isId(sub) && jti) {
+				return { token: { viewer: sub, session: String(sid), issuedAt: iat }, ticket: jti };
+			}
 		} catch (error) {
 			if (!(error instanceof errors.JOSEError)) throw error;
 		}

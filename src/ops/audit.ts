@@ -32,6 +32,7 @@ const auditRoute = createRoute({
 				missing: z.int(),
 				stale: z.int(),
 				relations: z.int().openapi({ description: "accounts whose tie a timeline has wrong" }),
+				likes: z.int().openapi({ description: "posts of which a timeline does not know whether they are liked" }),
 				differing: z.array(z.string()).openapi({ description: "the accounts whose timelines differ" }),
 				next: z.string().nullable(),
 			}),
@@ -64,18 +65,20 @@ export function auditRoutes({ accounts, shards, timelines }: AuditServices) {
 			missing: 0,
 			stale: 0,
 			relations: 0,
+			likes: 0,
 			differing: [] as Id[],
 		};
 		for (let at = 0; at < ids.length; at += AT_ONCE) {
 			await Promise.all(
 				ids.slice(at, at + AT_ONCE).map(async (id) => {
-					const { cold, checked, missing, stale, relations } = await timelines.of(id).audit(repair);
+					const { cold, checked, missing, stale, relations, likes } = await timelines.of(id).audit(repair);
 					total.cold += cold ? 1 : 0;
 					total.checked += checked;
 					total.missing += missing;
 					total.stale += stale;
 					total.relations += relations;
-					if (missing + stale + relations > 0) total.differing.push(id);
+					total.likes += likes;
+					if (missing + stale + relations + likes > 0) total.differing.push(id);
 				}),
 			);
 		}

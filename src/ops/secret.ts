@@ -1,12 +1,12 @@
 import type { MiddlewareHandler } from "hono";
 import { Problem } from "../gateway/problem.ts";
-import { type TokenRules, verifyToken } from "../gateway/tokens.ts";
+import type { AccessTokens } from "../gateway/tokens.ts";
 
 /**
  * Lets in who knows the operator's secret (`X-Operator-Secret`), and accounts with the role `operator`; for
  * others nothing is there.
  */
-export function requireOperator(secret: string | undefined, tokens: TokenRules): MiddlewareHandler {
+export function requireOperator(secret: string | undefined, tokens: AccessTokens): MiddlewareHandler {
 	return async (c, next) => {
 		const given = c.req.header("x-operator-secret");
 		const known = secret !== undefined && given !== undefined && (await same(given, secret));
@@ -15,9 +15,9 @@ export function requireOperator(secret: string | undefined, tokens: TokenRules):
 	};
 }
 
-async function isOperator(authorization: string | undefined, tokens: TokenRules): Promise<boolean> {
+async function isOperator(authorization: string | undefined, tokens: AccessTokens): Promise<boolean> {
 	try {
-		return (await verifyToken(authorization, tokens)).role === "operator";
+		return (await tokens.verify(authorization)).role === "operator";
 	} catch (error) {
 		// A bad token is as good as none: even that would tell that there is something.
 		if (error instanceof Problem) return false;

@@ -118,7 +118,9 @@ export class Verifier {
 				pairs.map(([column, count]) => sql`${sql.identifier(column)} = (${count})`),
 				sql`, `,
 			);
-			for (const id of wrong) await database.all(sql`UPDATE ${name} SET ${set} WHERE id = ${id}`);
+			// The row is locked before its count is taken: whoever changes what is counted changes the row as well.
+			for (const id of wrong)
+				await database.batch([sql`UPDATE ${name} SET ${set} WHERE id = ${id}`], sql`${name} WHERE id = ${id}`);
 		}
 		const last = rows.at(-1);
 		return {

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { authorSchema, presentAuthor } from "../accounts/account.ts";
 import { webAddressSchema } from "../accounts/routes.ts";
-import type { Profile } from "../accounts/store.ts";
+import type { AuthorProfile } from "../accounts/store.ts";
 import { idSchema, moment, momentSchema } from "../gateway/openapi.ts";
 import { timeOf } from "../store/ids.ts";
 import { AUDIENCES, audienceAt } from "./audience.ts";
@@ -54,7 +54,8 @@ export const postSchema = z
 	.openapi("Post");
 export type PostView = z.infer<typeof postSchema>;
 
-export function presentPost(row: PostRow, author: Profile): PostView {
+/** A post as everybody sees it who may. */
+export function presentPost(row: Omit<PostRow, "liked">, author: AuthorProfile): Omit<PostView, "viewer"> {
 	return {
 		id: row.id,
 		author: presentAuthor(author),
@@ -67,6 +68,5 @@ export function presentPost(row: PostRow, author: Profile): PostView {
 		editedAt: row.editedAt === null ? null : moment(row.editedAt),
 		likeCount: row.likeCount,
 		commentCount: row.commentCount,
-		viewer: { liked: row.liked },
 	};
 }

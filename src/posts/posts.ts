@@ -7,7 +7,7 @@ import { reportFailure } from "../report.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { type Doorbell, isTaken, type Job, type Task, underFreshId } from "../store/outbox.ts";
 import type { Delivery } from "../timeline/changes.ts";
-import type { Timelines } from "../timeline/client.ts";
+import type { Timeline, Timelines } from "../timeline/client.ts";
 import { maySee, rankOf } from "./audience.ts";
 import { type newPostSchema, type PostChange, type PostView, presentPost } from "./post.ts";
 import type { NewComment, NewPost, PostRow, PostStore } from "./store.ts";
@@ -126,6 +126,20 @@ export class Posts {
 		return this.show(viewer, id);
 	}
 
+	/**
+	 * The viewer has done something to a post that its readers see, she in her feed at once.
+	 *
+	 * @returns her timeline's `seq`, if it could be told.
+	 */
+	async touched(viewer: Id, postId: Id): Promise<number | null> {
+		return this.#tell(viewer, (timeline) => timeline.apply([{ kind: "edit", postId }]));
+	}
+
+	/** The viewer likes a post, or does not any more, in the order of `at`; answers like {@link touched}. */
+	async liked(viewer: Id, postId: Id, liked: boolean, at: number): Promise<number | null> {
+		return this.#tell(viewer, (timeline) => timeline.like(postId, liked, at));
+	}
+
 	/** Deletes the viewer's own post or comment, or a comment on her post. @returns her timeline's `seq`, when it changed. */
 	async remove(viewer: Id, id: Id): Promise<number | null> {
 		const { posts } = this.#services;
@@ -133,8 +147,9 @@ export class Posts {
 		if (row.rootId) {
 			const root = (await posts.byIds([row.rootId], viewer)).get(row.rootId);
 			if (row.authorId !== viewer && root?.authorId !== viewer) throw new Problem("forbidden");
-			await posts.removeComment(id);
-			return null;
+			// What is deleted stays so: who asks again goes on from there.
+			if (!(await posts.removeComment(id))) throw new Problem("unavailable");
+			return this.touched(viewer, row.parentId ?? row.rootId);
 		}
 		if (row.authorId !== viewer) throw new Problem("forbidden");
 		// One that was edited may have had a wider audience before.
@@ -159,7 +174,7 @@ export class Posts {
 		const authors = await this.#services.accounts.byIds(rows.map((row) => row.authorId));
 		return rows.flatMap((row) => {
 			const author = authors.get(row.authorId);
-			return author ? [presentPost(row, author)] : [];
+			return author ? [{ ...presentPost(row, author), viewer: { liked: row.liked } }] : [];
 		});
 	}
 
@@ -204,12 +219,16 @@ export class Posts {
 		throw new Problem("unavailable");
 	}
 
-	/** Read your own write. The fan-out brings it too, so a failure here only delays it. */
 	async #applyOwn(owner: Id, change: Delivery): Promise<number | null> {
+		return this.#tell(owner, (timeline) => timeline.apply([change]));
+	}
+
+	/** Read your own write. The fan-out, or the timeline's own check, brings it too: a failure here only delays it. */
+	async #tell(owner: Id, change: (timeline: Timeline) => Promise<number>): Promise<number | null> {
 		try {
-			return await this.#services.timelines.of(owner).apply([change]);
+			return await change(this.#services.timelines.of(owner));
 		} catch (error) {
-			reportFailure("own timeline is left to the fan-out", error, { owner });
+			reportFailure("own timeline was not told", error, { owner });
 			return null;
 		}
 	}

@@ -1,7 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { authorSchema, presentAuthor } from "../accounts/account.ts";
 import {
 	createRouter,
+	type Gateway,
 	idParam,
 	json,
 	jsonBody,
@@ -12,11 +14,12 @@ import {
 	problems,
 	signedIn,
 } from "../gateway/openapi.ts";
+import { Problem } from "../gateway/problem.ts";
 import { decodePeopleCursor, presentPeople } from "../graph/people.ts";
 import type { Id } from "../store/ids.ts";
 import { idempotencyHeader, once } from "./once.ts";
 import { newCommentSchema, postSchema } from "./post.ts";
-import { decodePostCursor, type PostRouteServices, presentPage } from "./routes.ts";
+import { decodePostCursor, type PostRouteServices, presentPage, sendSeq } from "./routes.ts";
 
 const createComment = createRoute({
 	method: "post",
@@ -47,7 +50,7 @@ const likePost = createRoute({
 	summary: "Like a post or comment",
 	security: signedIn,
 	request: { params: idParam },
-	responses: { 200: json(likeSchema, "As it is now"), ...problems(401, 404) },
+	responses: { 200: json(likeSchema, "As it is now"), ...problems(401, 404, 503) },
 });
 
 const unlikePost = createRoute({
@@ -57,7 +60,7 @@ const unlikePost = createRoute({
 	summary: "Take a like back",
 	security: signedIn,
 	request: { params: idParam },
-	responses: { 200: json(likeSchema, "As it is now"), ...problems(401, 404) },
+	responses: { 200: json(likeSchema, "As it is now"), ...problems(401, 404, 503) },
 });
 
 const listLikes = createRoute({
@@ -73,8 +76,17 @@ const listLikes = createRoute({
 	},
 });
 
-export function reactionRoutes({ accounts, graph, posts, postStore, timelines }: PostRouteServices) {
+export function reactionRoutes({ accounts, graph, likes, posts, postStore, reactions, timelines }: PostRouteServices) {
 	const made = (id: Id) => postStore.exists(id);
+	const react = async (c: Context<Gateway>, id: Id, wish: boolean) => {
+		const { viewer } = c.var;
+		await posts.visible(viewer, id);
+		const reaction = await reactions.react(id, viewer, wish);
+		if (!reaction) throw new Problem("post_not_found");
+		const { liked, likeCount, at } = reaction;
+		sendSeq(c, await posts.liked(viewer, id, liked, at));
+		return { liked, likeCount };
+	};
 	return createRouter()
 		.openapi(createComment, async (c) => {
 			const { viewer } = c.var;
@@ -85,6 +97,7 @@ export function reactionRoutes({ accounts, graph, posts, postStore, timelines }:
 			const comment = await once(timelines.of(viewer), attempt, posts.mintFor(id), (commentId) =>
 				posts.comment(viewer, commentId, id, body.text),
 			);
+			sendSeq(c, await posts.touched(viewer, id));
 			return c.json(comment, 201);
 		})
 		.openapi(listComments, async (c) => {
@@ -105,27 +118,17 @@ export function reactionRoutes({ accounts, graph, posts, postStore, timelines }:
 			);
 		})
 		.openapi(likePost, async (c) => {
-			const { viewer } = c.var;
-			const { id } = c.req.valid("param");
-			await posts.visible(viewer, id);
-			await postStore.like(id, viewer);
-			const { liked, likeCount } = await posts.visible(viewer, id);
-			return c.json({ liked, likeCount }, 200);
+			return c.json(await react(c, c.req.valid("param").id, true), 200);
 		})
 		.openapi(unlikePost, async (c) => {
-			const { viewer } = c.var;
-			const { id } = c.req.valid("param");
-			await posts.visible(viewer, id);
-			await postStore.unlike(id, viewer);
-			const { liked, likeCount } = await posts.visible(viewer, id);
-			return c.json({ liked, likeCount }, 200);
+			return c.json(await react(c, c.req.valid("param").id, false), 200);
 		})
 		.openapi(listLikes, async (c) => {
 			const { id } = c.req.valid("param");
 			const { limit, cursor } = c.req.valid("query");
 			const before = decodePeopleCursor(cursor);
 			await posts.visible(c.var.viewer, id);
-			const keys = await postStore.likers(id, before, limit + 1);
+			const keys = await likes.likers(id, before, limit + 1);
 			return c.json(
 				await presentPeople({ accounts, graph }, c.var.viewer, keys, limit, (profile, at) => ({
 					...presentAuthor(profile),

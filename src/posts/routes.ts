@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { decodeCursor, encodeCursor } from "../gateway/cursor.ts";
 import {
 	createRouter,
@@ -9,6 +10,7 @@ import {
 	moment,
 	momentSchema,
 	noContent,
+	notModified,
 	pageQuery,
 	problems,
 	signedIn,
@@ -16,9 +18,12 @@ import {
 import { Problem } from "../gateway/problem.ts";
 import { LEVELS } from "../graph/rules.ts";
 import { ID_PATTERN, type Id } from "../store/ids.ts";
+import { fieldsQuery, pickFields } from "./fields.ts";
+import type { LikeStore } from "./likes.ts";
 import { idempotencyHeader, once } from "./once.ts";
 import { newPostSchema, postChangeSchema, postSchema } from "./post.ts";
 import type { PostServices, Posts } from "./posts.ts";
+import type { Reactions } from "./reactions.ts";
 import type { PostRow } from "./store.ts";
 
 const createPost = createRoute({
@@ -86,18 +91,25 @@ const listPosts = createRoute({
 	path: "/v1/accounts/{id}/posts",
 	tags: ["accounts"],
 	summary: "An account's posts that you may see, newest first",
-	security: signedIn,
-	request: { params: idParam, query: pageQuery },
-	responses: { 200: json(listOf(postSchema), "A page"), ...problems(400, 401, 404) },
+	description: "Without a token: its public posts, which shared caches may keep for some seconds.",
+	security: [...signedIn, {}],
+	request: { params: idParam, query: pageQuery.extend({ fields: fieldsQuery }) },
+	responses: { 200: json(listOf(postSchema), "A page"), 304: notModified, ...problems(400, 401, 404) },
 });
 
 export type PostRouteServices = Pick<PostServices, "accounts" | "graph" | "timelines"> & {
 	posts: Posts;
 	postStore: PostServices["posts"];
+	likes: LikeStore;
+	reactions: Reactions;
 };
 
 /** The `seq` of the caller's timeline after a mutation; a read with `minSeq` of it is never older. */
 export const SEQ_HEADER = "X-Feed-Seq";
+
+export function sendSeq(c: Context, seq: number | null): void {
+	if (seq !== null) c.header(SEQ_HEADER, String(seq));
+}
 
 export function postRoutes({ accounts, graph, posts, postStore, timelines }: PostRouteServices) {
 	const made = (id: Id) => postStore.exists(id);
@@ -109,7 +121,7 @@ export function postRoutes({ accounts, graph, posts, postStore, timelines }: Pos
 			const { post, seq } = await once(timelines.of(viewer), attempt, posts.mintFor(viewer), (id) =>
 				posts.publish(viewer, id, body),
 			);
-			if (seq !== null) c.header(SEQ_HEADER, String(seq));
+			sendSeq(c, seq);
 			return c.json(post, 201);
 		})
 		.openapi(getPost, async (c) => c.json(await posts.show(c.var.viewer, c.req.valid("param").id), 200))
@@ -118,7 +130,7 @@ export function postRoutes({ accounts, graph, posts, postStore, timelines }: Pos
 		)
 		.openapi(deletePost, async (c) => {
 			const seq = await posts.remove(c.var.viewer, c.req.valid("param").id);
-			if (seq !== null) c.header(SEQ_HEADER, String(seq));
+			sendSeq(c, seq);
 			return c.body(null, 204);
 		})
 		.openapi(listEdits, async (c) => {
@@ -140,13 +152,15 @@ export function postRoutes({ accounts, graph, posts, postStore, timelines }: Pos
 		.openapi(listPosts, async (c) => {
 			const { viewer } = c.var;
 			const { id } = c.req.valid("param");
-			const { limit, cursor } = c.req.valid("query");
+			const { limit, cursor, fields } = c.req.valid("query");
 			const before = decodePostCursor(cursor);
 			await accounts.require(id);
 			const level = await graph.level(viewer, id);
 			if (level === LEVELS.blocked) throw new Problem("account_not_found");
 			const rows = await postStore.byAuthor(id, viewer, level, before, limit + 1);
-			return c.json(await presentPage(posts, viewer, rows, limit), 200);
+			c.header("vary", "Authorization");
+			const { items, next } = await presentPage(posts, viewer, rows, limit);
+			return c.json({ items: items.map((post) => pickFields(post, fields)), next }, 200);
 		});
 }
 

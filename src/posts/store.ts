@@ -1,6 +1,6 @@
 import { type SQL, sql } from "drizzle-orm";
-import type { Level } from "../graph/rules.ts";
-import type { RelationKey } from "../graph/store.ts";
+import type { AuthorProfile } from "../accounts/store.ts";
+import { LEVELS, type Level } from "../graph/rules.ts";
 import type { ShardDatabase } from "../store/database.ts";
 import { asInteger, assignments, asText, columns, indexedBy, jsonMembers, list, staying } from "../store/dialect.ts";
 import { type Id, timeOf } from "../store/ids.ts";
@@ -10,6 +10,12 @@ import type { Shards } from "../store/shards.ts";
 
 /** A post or comment, and whether the one who asked likes it. */
 export type PostRow = typeof posts.$inferSelect & { liked: boolean };
+export type PostWithAuthor = Omit<PostRow, "liked"> & { author: AuthorProfile };
+type PostWithAuthorRow = Omit<PostRow, "liked"> & {
+	authorUsername: string;
+	authorDisplayName: string;
+	authorAvatarUrl: string | null;
+};
 export type PostVersion = typeof postVersions.$inferSelect;
 export type NewPost = Pick<typeof posts.$inferInsert, "id" | "authorId" | "text" | "audience" | "link">;
 export type NewComment = NewPost & { parentId: Id; rootId: Id };
@@ -67,6 +73,23 @@ export class PostStore {
 			select(database, viewer, sql`id IN ${list(database.dialect, group)}`),
 		);
 		return new Map(rows.map((row) => [row.id, row]));
+	}
+
+	/**
+	 * The posts that exist, comments left out, each with its author: with one query to each shard, because a post is
+	 * where its author is.
+	 */
+	async withAuthors(ids: Iterable<Id>): Promise<PostWithAuthor[]> {
+		return this.#shards.gather(ids, (database, group) =>
+			selectWithAuthors(database, sql`posts.id IN ${list(database.dialect, group)} AND posts.parent_id IS NULL`),
+		);
+	}
+
+	/** An author's posts that everybody may see, newest first, from `before` (exclusive). */
+	async publicByAuthor(authorId: Id, before: Id | undefined, limit: number): Promise<PostWithAuthor[]> {
+		const page = sql`${ofAuthor(authorId, LEVELS.none)} ${before && sql`AND posts.id < ${before}`}
+			ORDER BY posts.id DESC LIMIT ${limit}`;
+		return selectWithAuthors(this.#shards.of(authorId), page);
 	}
 
 	async exists(id: Id): Promise<boolean> {
@@ -168,18 +191,29 @@ export class PostStore {
 			]);
 	}
 
-	/** Deletes a comment with everything that answers it. */
-	async removeComment(id: Id): Promise<void> {
-		const thread = sql`(WITH RECURSIVE thread (id) AS (
-			SELECT id FROM posts WHERE id = ${id} UNION ALL SELECT posts.id FROM posts JOIN thread ON posts.parent_id = thread.id
-		) SELECT id FROM thread)`;
-		await this.#shards
-			.of(id)
-			.batch([
-				sql`DELETE FROM likes WHERE post_id IN ${thread}`,
-				sql`DELETE FROM post_versions WHERE post_id IN ${thread}`,
-				sql`DELETE FROM posts WHERE id IN ${thread}`,
-			]);
+	/**
+	 * Deletes a comment with everything that answers it, some at a time and the comment last: when this ends half-way,
+	 * it is still there, to be deleted again.
+	 *
+	 * @returns false when there is more than one run deletes.
+	 */
+	async removeComment(id: Id): Promise<boolean> {
+		// An answer before what it answers, so that nothing is left that cannot be found.
+		const deepest = sql`(WITH RECURSIVE thread (id, depth) AS (
+			SELECT id, 0 FROM posts WHERE id = ${id}
+			UNION ALL SELECT posts.id, depth + 1 FROM posts JOIN thread ON posts.parent_id = thread.id
+		) SELECT id FROM thread ORDER BY depth DESC, id LIMIT ${ERASE})`;
+		for (let round = 0; round < ERASE_ROUNDS; round++) {
+			const [, , gone = []] = await this.#shards
+				.of(id)
+				.batch([
+					sql`DELETE FROM likes WHERE post_id IN ${deepest}`,
+					sql`DELETE FROM post_versions WHERE post_id IN ${deepest}`,
+					sql`DELETE FROM posts WHERE id IN ${deepest} RETURNING 1`,
+				]);
+			if (gone.length < ERASE) return true;
+		}
+		return false;
 	}
 
 	/**
@@ -201,25 +235,6 @@ export class PostStore {
 			if (own.length < ERASE && gone.length < ERASE) return true;
 		}
 		return false;
-	}
-
-	/** Liking twice is liking once; a post that is gone takes no likes. */
-	async like(postId: Id, accountId: Id): Promise<void> {
-		const database = this.#shards.of(postId);
-		await database.all(sql`INSERT INTO likes (post_id, account_id, liked_at)
-			SELECT ${asText(postId)}, ${asText(accountId)}, ${asInteger(this.#now())} WHERE ${isThere(database, postId)}
-			ON CONFLICT DO NOTHING`);
-	}
-
-	async unlike(postId: Id, accountId: Id): Promise<void> {
-		await this.#shards.of(postId).all(sql`DELETE FROM likes WHERE post_id = ${postId} AND account_id = ${accountId}`);
-	}
-
-	/** Who likes a post, latest first, from `before` (exclusive). */
-	async likers(postId: Id, before: RelationKey | undefined, limit: number): Promise<RelationKey[]> {
-		const older = before && sql`AND (liked_at, account_id) < (${before.at}, ${before.other})`;
-		return this.#shards.of(postId).all<RelationKey>(sql`SELECT liked_at AS at, account_id AS other FROM likes
-			WHERE post_id = ${postId} ${older} ORDER BY liked_at DESC, account_id DESC LIMIT ${limit}`);
 	}
 
 	/** One statement a shard, whatever the number of authors: they travel as one JSON object of id and level. */
@@ -274,6 +289,22 @@ function below(id: Id | undefined): SQL | undefined {
 /** Whether a post exists, and does until what is written because of it is there too. */
 function isThere({ dialect }: ShardDatabase, id: Id): SQL {
 	return sql`EXISTS (SELECT 1 FROM posts WHERE id = ${id} ${staying(dialect)})`;
+}
+
+async function selectWithAuthors(database: ShardDatabase, where: SQL): Promise<PostWithAuthor[]> {
+	const rows =
+		await database.all<PostWithAuthorRow>(sql`SELECT ${columns(posts)}, profiles.username AS "authorUsername",
+			profiles.display_name AS "authorDisplayName", profiles.avatar_url AS "authorAvatarUrl"
+		FROM posts JOIN profiles ON profiles.id = posts.author_id WHERE ${where}`);
+	return rows.map(({ authorUsername, authorDisplayName, authorAvatarUrl, ...post }) => ({
+		...post,
+		author: {
+			id: post.authorId,
+			username: authorUsername,
+			displayName: authorDisplayName,
+			avatarUrl: authorAvatarUrl,
+		},
+	}));
 }
 
 async function select(database: ShardDatabase, viewer: Id, where: SQL): Promise<PostRow[]> {

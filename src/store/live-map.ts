@@ -1,4 +1,5 @@
 import { reportFailure } from "../report.ts";
+import { inTime } from "../within.ts";
 import { ShardUnavailable } from "./database.ts";
 import { type Placement, placementSchema, type ShardMap } from "./shard-map.ts";
 
@@ -91,20 +92,8 @@ export class LiveMap {
 	async refresh(): Promise<void> {
 		const began = this.#now();
 		this.#triedAt = began;
-		const map = await inTime(this.#table.read());
+		const map = await inTime(PATIENCE, this.#table.read(), "the identity database takes too long");
 		if (map.version > this.#current.version) this.#current = map;
 		this.#readAt = Math.max(this.#readAt, began);
-	}
-}
-
-async function inTime<T>(work: Promise<T>): Promise<T> {
-	let timer: number | null = null;
-	const late = new Promise<never>((_, reject) => {
-		timer = setTimeout(() => reject(new Error("the identity database takes too long")), PATIENCE);
-	});
-	try {
-		return await Promise.race([work, late]);
-	} finally {
-		clearTimeout(timer);
 	}
 }

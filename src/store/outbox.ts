@@ -1,6 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import { reportFailure } from "../report.ts";
+import { inTime } from "../within.ts";
 import type { ShardDatabase } from "./database.ts";
 import { isServed } from "./dialect.ts";
 import { type Id, isId } from "./ids.ts";
@@ -153,7 +154,7 @@ export class Doorbell {
 		for (let at = 0; at < jobIds.length; at += SEND_BATCH) {
 			try {
 				const messages = jobIds.slice(at, at + SEND_BATCH).map((jobId) => ({ body: { v: 1 as const, jobId } }));
-				await inTime(this.#queue.sendBatch(messages));
+				await inTime(PATIENCE, this.#queue.sendBatch(messages), "the queue takes too long");
 			} catch (error) {
 				reportFailure("jobs are left to the sweeper", error, { jobIds: jobIds.slice(at, at + SEND_BATCH) });
 			}
@@ -163,15 +164,3 @@ export class Doorbell {
 
 /** How long a caller waits for the queue, in milliseconds: a post is answered for whatever it is up to. */
 const PATIENCE = 1000;
-
-async function inTime(work: Promise<unknown>): Promise<void> {
-	let timer: number | null = null;
-	const late = new Promise<never>((_, reject) => {
-		timer = setTimeout(() => reject(new Error("the queue takes too long")), PATIENCE);
-	});
-	try {
-		await Promise.race([work, late]);
-	} finally {
-		clearTimeout(timer);
-	}
-}

@@ -1,7 +1,9 @@
 import type { SQL } from "drizzle-orm";
 import { PgDialect } from "drizzle-orm/pg-core";
 import postgres from "postgres";
-import { type Row, type ShardDatabase, ShardUnavailable } from "./database.ts";
+import type { Bookmark } from "./consistency.ts";
+import { type Row, ShardUnavailable } from "./database.ts";
+import { isRead, type Replicated } from "./replicated.ts";
 
 /** A statement as Postgres takes it: `$1`, `$2` and so on stand for the values. */
 export interface Query {
@@ -9,20 +11,29 @@ export interface Query {
 	values: unknown[];
 }
 
-/** Runs queries in order, more than one in a transaction. @returns the rows of each. */
-export type Runner = (queries: readonly Query[]) => Promise<Row[][]>;
+/**
+ * Runs queries in order, more than one in a transaction, and `afterwards`, if given, when that is committed.
+ *
+ * @returns the rows of each.
+ */
+export type Runner = (queries: readonly Query[], afterwards?: Query) => Promise<Row[][]>;
 
 const renderer = new PgDialect();
 /** How often a transaction is tried that Postgres rolled back because of another one. */
 const TRIES = 4;
+/** How far the primary has come. With `synchronous_commit` on, which is the default, no commit is answered before it is so far. */
+const WRITTEN: Query = { text: "SELECT pg_current_wal_lsn()::text AS lsn", values: [] };
 
-/** A shard in Postgres. */
-export class PostgresShard implements ShardDatabase {
+/** A shard in Postgres. Its bookmarks are places in the write-ahead log, in sixteen hexadecimal digits so that they sort as text. */
+export class PostgresShard implements Replicated {
 	readonly dialect = "postgres";
 	readonly #run: Runner;
+	readonly #runOnReplica: Runner | undefined;
 
-	constructor(run: Runner) {
+	/** @param runOnReplica reaches a standby of the same server, when there is one. */
+	constructor(run: Runner, runOnReplica?: Runner) {
 		this.#run = run;
+		this.#runOnReplica = runOnReplica;
 	}
 
 	async all<T = Row>(statement: SQL): Promise<T[]> {
@@ -31,17 +42,34 @@ export class PostgresShard implements ShardDatabase {
 	}
 
 	async batch(statements: readonly SQL[], first?: SQL): Promise<Row[][]> {
-		const queries = statements.map(render);
-		if (!first) return this.#tried(queries);
-		const { text, values } = render(first);
-		const lock = { text: `SELECT 1 FROM ${text} FOR NO KEY UPDATE`, values };
-		return (await this.#tried([lock, ...queries])).slice(1);
+		const { queries, locks } = locking(statements, first);
+		return (await this.#tried(queries)).slice(locks);
 	}
 
-	async #tried(queries: readonly Query[]): Promise<Row[][]> {
+	async bookmarked(statements: readonly SQL[], first?: SQL): Promise<{ answers: Row[][]; state: Bookmark }> {
+		const { queries, locks } = locking(statements, first);
+		const answers = await this.#tried(queries, WRITTEN);
+		return { state: stateOf(answers.pop()), answers: answers.slice(locks) };
+	}
+
+	async replica(statement: SQL, atLeast: Bookmark): Promise<{ rows: Row[]; state: Bookmark } | undefined> {
+		const query = render(statement);
+		if (!this.#runOnReplica || !isRead(query.text)) return undefined;
+		// In one transaction, so on one server; each statement of it sees all that was replayed when it began.
+		const replayed = {
+			text: "SELECT lsn::text AS lsn, lsn >= CAST($1 AS pg_lsn) AS reached FROM pg_last_wal_replay_lsn() AS lsn",
+			values: [`${atLeast.slice(0, 8)}/${atLeast.slice(8)}`],
+		};
+		const [place, rows] = await this.#runOnReplica([replayed, query]);
+		// A server that replays nothing is no standby, and may be one that was cut off.
+		if (place?.[0]?.reached !== true || !rows) throw new Error("the replica is behind");
+		return { rows, state: stateOf(place) };
+	}
+
+	async #tried(queries: readonly Query[], afterwards?: Query): Promise<Row[][]> {
 		for (let attempt = 1; ; attempt++) {
 			try {
-				return await this.#run(queries);
+				return await this.#run(queries, afterwards);
 			} catch (error) {
 				// Rolled back as a whole, so that another try is safe whatever the statements are.
 				if (!isCollision(error) || attempt === TRIES) throw isOutage(error) ? new ShardUnavailable(error) : error;
@@ -58,7 +86,7 @@ export class PostgresShard implements ShardDatabase {
  * @param connectionString is asked for each time: a Hyperdrive binding may change it.
  */
 export function connecting(connectionString: () => string): Runner {
-	return async (queries) => {
+	return async (queries, afterwards) => {
 		const client = postgres(connectionString(), {
 			max: 1,
 			prepare: true,
@@ -69,18 +97,40 @@ export function connecting(connectionString: () => string): Runner {
 			types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
 			onnotice: () => {},
 		});
-		const ask = (session: Pick<typeof client, "unsafe">) =>
-			queries.map(({ text, values }) =>
+		const ask = (session: Pick<typeof client, "unsafe">, asked: readonly Query[]) =>
+			asked.map(({ text, values }) =>
 				session.unsafe<Row[]>(text, values as postgres.ParameterOrJSON<never>[], { prepare: true }),
 			);
 		try {
+			const last = afterwards ? [afterwards] : [];
+			const answers: Row[][] = [];
 			// An array is sent in one go; the first that fails makes the others fail, and the transaction.
-			if (queries.length > 1) return (await client.begin((session) => ask(session))) as Row[][];
-			return await Promise.all(ask(client));
-		} finally {
+			if (queries.length === 1) answers.push(...(await Promise.all(ask(client, [...queries, ...last]))));
+			else {
+				answers.push(...((await client.begin((session) => ask(session, queries))) as Row[][]));
+				answers.push(...(await Promise.all(ask(client, last))));
+			}
 			await client.end();
+			return answers;
+		} catch (error) {
+			// What was sent along is not waited for: on a connection that never came it would be for ever.
+			await client.end({ timeout: 0 });
+			throw error;
 		}
 	};
+}
+
+/** @returns the queries of a batch, of which the first `locks` are not its own. */
+function locking(statements: readonly SQL[], first: SQL | undefined): { queries: Query[]; locks: number } {
+	const queries = statements.map(render);
+	if (!first) return { queries, locks: 0 };
+	const { text, values } = render(first);
+	return { queries: [{ text: `SELECT 1 FROM ${text} FOR NO KEY UPDATE`, values }, ...queries], locks: 1 };
+}
+
+function stateOf(rows: Row[] | undefined): Bookmark {
+	const places = String(rows?.[0]?.lsn).split("/");
+	return places.map((part) => part.padStart(8, "0")).join("");
 }
 
 function render(statement: SQL): Query {

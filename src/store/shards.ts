@@ -1,8 +1,10 @@
 import { type SQL, sql } from "drizzle-orm";
+import { Consistency } from "./consistency.ts";
 import { type Dialect, type Row, type ShardDatabase, ShardUnavailable } from "./database.ts";
 import { list } from "./dialect.ts";
 import { type Id, logicalShardOf } from "./ids.ts";
 import type { LiveMap } from "./live-map.ts";
+import { REPLICA_LAG } from "./replicated.ts";
 import { ShardMap } from "./shard-map.ts";
 
 /** How long a statement waits for a shard that is just being switched, in milliseconds, and between two looks. */
@@ -34,6 +36,15 @@ export class Shards {
 		this.#map = map instanceof ShardMap ? { ...fixed, current: map } : map;
 		this.#open = open;
 		for (const name of this.#map.current.databases) this.named(name);
+	}
+
+	/**
+	 * How old the truth of a read that begins now can be, in milliseconds: everything that was committed longer ago is
+	 * in it. 0 where primaries are read.
+	 */
+	get lag(): number {
+		const { current } = Consistency;
+		return current?.replicas && current.since < Number.POSITIVE_INFINITY ? REPLICA_LAG : 0;
 	}
 
 	/** Sees to it that {@link all} and {@link groups} know of every database. */

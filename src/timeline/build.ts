@@ -10,6 +10,8 @@ export interface Materials {
 	relations: Relations;
 	/** Newest first; one more than is kept tells that there are older ones. */
 	found: Arrival[];
+	/** What of it the owner likes. */
+	liked: Id[];
 }
 
 /** How often one part of the store is asked before the build is given up, and the longest wait in between (ms). */
@@ -26,6 +28,8 @@ export class Build {
 	readonly finished: Promise<void>;
 	/** What was delivered meanwhile: lost with the build if it dies, as it is in the store as well. */
 	readonly deliveries: Delivery[] = [];
+	/** What the owner has begun or ceased to like meanwhile: likewise. */
+	readonly likes = new Map<Id, boolean>();
 	readonly #source: TimelineSource;
 	readonly #owner: Id;
 	readonly #turn: number;
@@ -66,10 +70,12 @@ export class Build {
 		try {
 			const relations = Relations.of(await this.#patiently(round, () => this.#source.ties(this.#owner)));
 			if (round !== this.#round) return;
-			const materials: Materials = { relations, found: [] };
+			const materials: Materials = { relations, found: [], liked: [] };
 			this.#soFar = materials;
 			const authors = authorsOf(this.#owner, relations.packed(Number.POSITIVE_INFINITY));
 			await Promise.all(this.#source.groups(authors).map((group) => this.#readGroup(round, group, materials)));
+			const postIds = materials.found.map(({ postId }) => postId);
+			materials.liked = [...(await this.#patiently(round, () => this.#source.liked(this.#owner, postIds)))];
 			if (round !== this.#round) return;
 			this.#finish(materials);
 			this.#resolve();

@@ -33,7 +33,7 @@ export type Change =
 	/** The owner has read up to here. */
 	| { kind: "marker"; postId: Id };
 
-/** A change that somebody else brings about. */
+/** A change that somebody else brings about, or the owner by way of a post. */
 export type Delivery = ({ kind: "add" } & Arrival) | Exclude<Change, { kind: "add" | "marker" }>;
 
 /** What a new friend or followed account brings along. */
@@ -46,20 +46,32 @@ export interface Backfill {
 	complete: boolean;
 }
 
-/** What is in the log: changes, and resets. */
+/** What is in the log. */
 export type Logged =
 	| Change
+	/** The owner likes a post, or does not any more; her devices are told that it was edited. */
+	| { kind: "like"; postId: Id; liked: boolean }
 	/** More changed than changes tell: who knows less than this must read anew. */
 	| { kind: "reset" };
 
 /** A change with its number. */
 export type Numbered = Change & { seq: number };
 
+/** A change that brings a post. */
+export type Told = Extract<Numbered, { kind: "add" | "edit" }>;
+
+export function told(changes: readonly Numbered[]): Told[] {
+	return changes.filter((change) => change.kind === "add" || change.kind === "edit");
+}
+
 /** What came after a number, in order; `outdated` and `future` say that it cannot be told. */
-export type Changes =
+export type News =
 	| { state: "told"; changes: Numbered[]; seq: number; more: boolean }
 	| { state: "outdated"; seq: number }
 	| { state: "future"; seq: number };
+
+/** The same, as the owner reads it. */
+export type Changes = News & { touched: Touched };
 
 /** How a timeline compares with the store. */
 export interface Audit {
@@ -73,6 +85,8 @@ export interface Audit {
 	stale: number;
 	/** Accounts of whom the object and the store do not know the same. */
 	relations: number;
+	/** Posts of which they do not, whether the owner likes them. */
+	likes: number;
 }
 
 /** How far the owner has read. */
@@ -93,12 +107,38 @@ export interface Page {
 }
 
 /** What the owner reads: the entries of those with whom she has a tie today, which `reason` is. */
-export interface View extends Page {
+export interface View extends Omit<Page, "entries"> {
+	/** Newest first. */
+	entries: Arrival[];
 	/** The timeline is still being built: what is here may have holes, and there is no floor yet. */
 	building: boolean;
+	/** When the last change came, or a little later: what is read of the store to go with this must be newer. Unix milliseconds. */
+	changedAt: number;
 	/** Whose posts go on below the floor; null when the page does not come near it. */
 	authors: PackedAuthors | null;
+	/** Which of the entries the owner likes; null when that must be asked of the store. */
+	liked: Id[] | null;
+	touched: Touched;
 }
+
+/**
+ * Posts, and accounts, of which the timeline has heard in the last {@link TOUCH_LASTS} milliseconds that they have
+ * changed, and when (Unix milliseconds): whoever read them before that knows too little.
+ */
+export type Touched = ReadonlyMap<Id, number>;
+
+/** What a timeline knows of some authors and of some posts. */
+export interface Sights {
+	/** Why the authors' posts are shown; those whose posts are not are left out. */
+	reasons: Map<Id, Reason>;
+	/** Those of the posts that the owner likes. */
+	liked: Id[];
+	/** Those of which the store must be asked that. */
+	unclear: Id[];
+}
+
+/** How long a change is remembered as a recent one, in milliseconds: longer than any post is kept in a cache. */
+export const TOUCH_LASTS = 10_000;
 
 /** Where to read: towards older posts from `before`, or towards newer ones from `after`; both exclusive. */
 export type Span = { before?: Id | undefined; limit: number } | { after: Id; limit: number };

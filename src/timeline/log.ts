@@ -3,16 +3,16 @@ import type {
 	Arrival,
 	Backfill,
 	Change,
-	Changes,
 	Delivery,
 	Entry,
 	Logged,
 	Marker,
+	News,
 	Numbered,
 	Page,
 	Span,
 } from "./changes.ts";
-import { decode, encode, type Row } from "./rows.ts";
+import { decode, encode, ID_LENGTH, type Row } from "./rows.ts";
 
 /**
  * The timeline as a numbered log of changes: pure, no I/O.
@@ -24,7 +24,8 @@ import { decode, encode, type Row } from "./rows.ts";
  *
  * Invariant: the entries are exactly the posts above the `floor` that were added and not removed.
  * At and below the floor the store is the authority: what happens to a post there is told in a
- * change, but not kept; only deletions are remembered, for as long as their row is.
+ * change, but not kept; only deletions are remembered, for as long as their row is. Likewise the log knows
+ * of every post above the floor whether the owner likes it.
  */
 
 /** What must be stored for a change of the log to have happened. */
@@ -36,6 +37,8 @@ export interface Effects {
 	floor?: Id;
 	/** The new marker, when it moved. */
 	marker?: Id;
+	/** {@link State.likes}, when rows do not tell it any more. */
+	likes?: string;
 }
 
 /** What is stored beside the rows. */
@@ -44,6 +47,8 @@ export interface State {
 	seq: number;
 	floor: Id | null;
 	marker: Id | null;
+	/** The ids of what the owner likes, joined, beside what the rows tell. */
+	likes: string;
 }
 
 /** Whether an author's entries are shown. */
@@ -58,9 +63,11 @@ export interface LogOptions {
 	rowCapacity: number;
 	/** A log of more rows is better built anew: most of it is additions that were taken back. */
 	mostRows: number;
+	/** Likes that are known: past that the floor rises. */
+	mostLikes: number;
 }
 
-export const LOG_OPTIONS: LogOptions = { keep: 1000, rowCapacity: 64, mostRows: 64 };
+export const LOG_OPTIONS: LogOptions = { keep: 1000, rowCapacity: 64, mostRows: 64, mostLikes: 4000 };
 
 interface Segment {
 	first: number;
@@ -76,6 +83,7 @@ export class TimelineLog {
 	readonly #entries: Entry[] = [];
 	readonly #present = new Set<Id>();
 	readonly #deleted = new Set<Id>();
+	readonly #liked: Set<Id>;
 	#seq: number;
 	#floor: Id | null;
 	#marker: Id | null;
@@ -83,8 +91,9 @@ export class TimelineLog {
 	#reset: number;
 
 	/** Folds `rows`, in the order of `first`. */
-	constructor(rows: readonly Row[], { seq, floor, marker }: State, options = LOG_OPTIONS) {
+	constructor(rows: readonly Row[], { seq, floor, marker, likes }: State, options = LOG_OPTIONS) {
 		this.#options = options;
+		this.#liked = new Set(idsOf(likes));
 		this.#floor = floor;
 		this.#marker = marker;
 		this.#seq = seq;
@@ -96,6 +105,7 @@ export class TimelineLog {
 			for (const [n, change] of changes.entries()) {
 				if (change.kind === "reset") this.#reset = row.first + n;
 				else if (change.kind === "marker") this.#marker = change.postId;
+				else if (change.kind === "like") this.#like(change.postId, change.liked);
 				else fold(change, folded, this.#deleted, this.#below(change.postId));
 			}
 			this.#seq = row.first + changes.length - 1;
@@ -109,9 +119,32 @@ export class TimelineLog {
 		return this.#seq;
 	}
 
+	/**
+	 * When the last change came, in Unix milliseconds; undefined when the log does not tell, because it was no
+	 * addition. Markers are the owner's own and do not count.
+	 */
+	get changedAt(): number | undefined {
+		for (const { changes } of this.#segments.toReversed()) {
+			const last = decode(changes).findLast((change) => change.kind !== "marker");
+			if (last) return last.kind === "add" ? last.at + TICK : undefined;
+		}
+		return undefined;
+	}
+
 	/** Whether the log holds so much that is over that it should be built anew. */
 	get overgrown(): boolean {
 		return this.#segments.length > this.#options.mostRows;
+	}
+
+	/** Whether the owner likes a post above the floor. */
+	likes(postId: Id): boolean {
+		return this.#liked.has(postId);
+	}
+
+	/** What was edited or liked by one of the newest changes. */
+	get recent(): Id[] {
+		const changes = decode(this.#segments.at(-1)?.changes ?? "");
+		return changes.flatMap((change) => (change.kind === "edit" || change.kind === "like" ? [change.postId] : []));
 	}
 
 	/** Only entries of authors who are `shown`. */
@@ -120,7 +153,7 @@ export class TimelineLog {
 	}
 
 	/** What came after `since`, at most `limit` changes. */
-	changes(since: number, limit: number): Changes {
+	changes(since: number, limit: number): News {
 		const seq = this.#seq;
 		if (since > seq) return { state: "future", seq };
 		const oldest = (this.#segments[0]?.first ?? seq + 1) - 1;
@@ -131,7 +164,8 @@ export class TimelineLog {
 			for (const [n, change] of decode(text).entries()) {
 				if (change.kind === "reset" || first + n <= since) continue;
 				if (changes.length === limit) return { state: "told", changes, seq, more: true };
-				changes.push({ ...change, seq: first + n });
+				const { postId } = change;
+				changes.push(change.kind === "like" ? { kind: "edit", postId, seq: first + n } : { ...change, seq: first + n });
 			}
 		}
 		return { state: "told", changes, seq, more: false };
@@ -151,6 +185,21 @@ export class TimelineLog {
 		if (!moves) return { puts: [], drops: [] };
 		this.#marker = postId;
 		return { ...this.#trim(this.#append([{ kind: "marker", postId }])), marker: postId };
+	}
+
+	/** The owner likes a post, or does not any more. What is so already gets no number. */
+	like(postId: Id, liked: boolean): Effects {
+		if (this.#liked.has(postId) === liked && !this.#below(postId)) return { puts: [], drops: [] };
+		this.#like(postId, liked);
+		return this.#trim(this.#bound(this.#append([{ kind: "like", postId, liked }])));
+	}
+
+	/** Posts have come in of which the store says that the owner likes them. */
+	learnLikes(postIds: readonly Id[]): Effects {
+		const news = postIds.filter((postId) => !this.#liked.has(postId));
+		if (news.length === 0) return { puts: [], drops: [] };
+		for (const postId of news) this.#like(postId, true);
+		return this.#bound({ puts: [], drops: [], likes: this.#likes });
 	}
 
 	/**
@@ -265,6 +314,26 @@ export class TimelineLog {
 		return true;
 	}
 
+	#like(postId: Id, liked: boolean): void {
+		if (liked && !this.#below(postId)) this.#liked.add(postId);
+		else this.#liked.delete(postId);
+	}
+
+	get #likes(): string {
+		return [...this.#liked].filter((postId) => !this.#below(postId)).join("");
+	}
+
+	/** Whoever likes very many posts has the older ones read from the store. */
+	#bound(effects: Effects): Effects {
+		const { mostLikes } = this.#options;
+		if (this.#liked.size <= mostLikes) return effects;
+		for (const postId of this.#liked) if (this.#below(postId)) this.#liked.delete(postId);
+		const last = [...this.#liked].sort().at(-Math.ceil(mostLikes / 2));
+		if (this.#liked.size <= mostLikes || !last) return { ...effects, likes: this.#likes };
+		this.#raise(last);
+		return { ...effects, floor: last, likes: this.#likes };
+	}
+
 	#append(changes: readonly Logged[]): Effects {
 		const touched = new Set<Segment>();
 		for (const change of changes) {
@@ -291,6 +360,7 @@ export class TimelineLog {
 		const { keep, rowCapacity } = this.#options;
 		const drops: number[] = [];
 		let { floor } = effects;
+		let untold = false;
 		for (
 			let oldest = this.#segments[0];
 			oldest && this.#segments.length > keep / rowCapacity;
@@ -301,12 +371,21 @@ export class TimelineLog {
 			this.#segments.shift();
 			drops.push(oldest.first);
 			if (!spent && this.#raise(oldest.newest)) floor = oldest.newest;
-			for (const change of decode(oldest.changes)) if (change.kind === "remove") this.#deleted.delete(change.postId);
+			for (const change of decode(oldest.changes)) {
+				if (change.kind === "remove") this.#deleted.delete(change.postId);
+				untold ||= change.kind === "like";
+			}
 		}
 		if (drops.length === 0) return effects;
 		const dropped = new Set(drops);
 		const puts = effects.puts.filter((row) => !dropped.has(row.first));
-		return { ...effects, puts, drops: [...effects.drops, ...drops], ...(floor ? { floor } : {}) };
+		return {
+			...effects,
+			puts,
+			drops: [...effects.drops, ...drops],
+			...(floor ? { floor } : {}),
+			...(untold ? { likes: this.#likes } : {}),
+		};
 	}
 
 	#raise(floor: Id): boolean {
@@ -359,8 +438,10 @@ function entryOf({ postId, authorId, reason, via, at }: Entry): Entry {
 }
 
 /** Times are kept in units of eight milliseconds. */
+const TICK = 8;
+
 function tick(now: number): number {
-	return now - (now % 8);
+	return now - (now % TICK);
 }
 
 function dated(delivery: Delivery, now: number): Exclude<Change, { kind: "marker" }> {
@@ -377,11 +458,18 @@ const NONE = "" as Id;
 
 /** The post that must be above the floor for the row to matter to the entries. */
 function namedBy(change: Logged): Id {
-	return change.kind === "reset" || change.kind === "marker" ? NONE : change.postId;
+	return change.kind === "add" || change.kind === "edit" || change.kind === "remove" ? change.postId : NONE;
 }
 
 function newestOf(changes: readonly Logged[]): Id {
 	return changes.reduce((newest, change) => later(newest, namedBy(change)), NONE);
+}
+
+function idsOf(text: string): Id[] {
+	return Array.from(
+		{ length: text.length / ID_LENGTH },
+		(_, n) => text.slice(n * ID_LENGTH, (n + 1) * ID_LENGTH) as Id,
+	);
 }
 
 function newestFirst(a: Entry, b: Entry): number {

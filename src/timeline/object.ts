@@ -3,8 +3,9 @@ import type { Metrics } from "../metrics.ts";
 import { reportFailure } from "../report.ts";
 import { asId, type Id } from "../store/ids.ts";
 import { audit } from "./audit.ts";
-import type { Audit, Changes, Delivery, Entry, Marker, Reason, Span, View } from "./changes.ts";
+import type { Audit, Changes, Delivery, Entry, Marker, Reason, Sights, Span, View } from "./changes.ts";
 import { Idempotency, type Reservation } from "./idempotency.ts";
+import { packView } from "./packed-view.ts";
 import { Projection } from "./projection.ts";
 import type { Relations } from "./relations.ts";
 import { type PostReader, Sockets } from "./sockets.ts";
@@ -43,6 +44,7 @@ export class TimelineObject extends DurableObject {
 	readonly #sockets: Sockets;
 	/** When the owner last read, to the day: Unix milliseconds. */
 	#readAt: number;
+	#id: Id | undefined;
 
 	constructor(ctx: DurableObjectState, env: unknown, services: TimelineServices) {
 		super(ctx, env as Cloudflare.Env);
@@ -60,47 +62,59 @@ export class TimelineObject extends DurableObject {
 		this.#sockets = new Sockets(ctx, {
 			log: async () => (await this.#timeline.warm()).log,
 			owner: () => this.#owner(),
-			reasonsOf: (authors) => this.reasons(authors),
+			touched: () => this.#timeline.touched,
+			sightsOf: (authors, postIds) => this.sights(authors, postIds),
 			posts: services.posts,
 			wakeAt: (time) => this.#wakeAt(time),
 		});
 		this.#readAt = Number(this.#storage.meta("read") ?? 0);
 	}
 
-	/** Reads a page of what is shown, building the timeline first when it is cold. */
-	async page(span: Span): Promise<View> {
-		const { log, relations, seq, building } = await this.#look();
+	/** A page of what is shown, the timeline being built first when it is cold: a {@link View}, packed. */
+	async page(span: Span): Promise<string> {
+		const { log, relations, seq, changedAt, building } = await this.#look();
 		const now = Date.now();
 		const reasonOf = (author: Id) => this.#reasonOf(author, relations, now);
 		const { entries, floor } = log.page(span, (author) => reasonOf(author) !== undefined);
 		const deep = floor !== null && ("after" in span ? span.after < floor : entries.length < span.limit);
-		return {
+		return packView({
 			entries: entries.map((entry) => ({ ...entry, reason: reasonOf(entry.authorId) ?? entry.reason })),
 			seq,
 			floor,
 			building,
+			changedAt,
 			authors: deep ? relations.packed(now) : null,
-		};
+			liked: building ? null : entries.flatMap(({ postId }) => (log.likes(postId) ? [postId] : [])),
+			touched: this.#timeline.touched,
+		});
 	}
 
 	/** What came after a number, at most `limit` changes. */
 	async changes(since: number, limit: number): Promise<Changes> {
 		const { log, seq, building } = await this.#look();
-		if (!building) return log.changes(since, limit);
-		if (since > seq) return { state: "future", seq };
-		return since < seq ? { state: "outdated", seq } : { state: "told", changes: [], seq, more: false };
+		const { touched } = this.#timeline;
+		if (!building) return { ...log.changes(since, limit), touched };
+		if (since > seq) return { state: "future", seq, touched };
+		return since < seq
+			? { state: "outdated", seq, touched }
+			: { state: "told", changes: [], seq, more: false, touched };
 	}
 
-	/** Why the posts of some authors are shown today; those whose posts are not are left out. */
-	async reasons(authors: readonly Id[]): Promise<Map<Id, Reason>> {
-		const { relations } = await this.#timeline.look();
+	/** What is known today of some authors and of some posts. */
+	async sights(authors: readonly Id[], postIds: readonly Id[]): Promise<Sights> {
+		const { log, relations, building } = await this.#timeline.look();
+		const { floor } = log.page({ limit: 0 });
 		const now = Date.now();
-		return new Map(
-			authors.flatMap((author): [Id, Reason][] => {
-				const reason = this.#reasonOf(author, relations, now);
-				return reason ? [[author, reason]] : [];
-			}),
-		);
+		const reasons = authors.flatMap((author): [Id, Reason][] => {
+			const reason = this.#reasonOf(author, relations, now);
+			return reason ? [[author, reason]] : [];
+		});
+		const known = (postId: Id) => !building && (floor === null || postId > floor);
+		return {
+			reasons: new Map(reasons),
+			liked: postIds.filter((postId) => known(postId) && log.likes(postId)),
+			unclear: postIds.filter((postId) => !known(postId)),
+		};
 	}
 
 	/** How far the owner has read. */
@@ -127,6 +141,21 @@ export class TimelineObject extends DurableObject {
 	/** {@link Projection.apply} */
 	async apply(deliveries: Delivery[]): Promise<number> {
 		return this.#timeline.apply(deliveries);
+	}
+
+	/** {@link Projection.like} */
+	async like(postId: Id, liked: boolean, at: number): Promise<number> {
+		return this.#timeline.like(postId, liked, at);
+	}
+
+	/** {@link Projection.changeProfile} */
+	async changeProfile(): Promise<number> {
+		return this.#timeline.changeProfile();
+	}
+
+	/** {@link Projection.seq} */
+	async seq(): Promise<number> {
+		return this.#timeline.seq;
 	}
 
 	/** {@link Projection.retie} */
@@ -291,12 +320,17 @@ export class TimelineObject extends DurableObject {
 		const { metrics, auditEvery } = this.#services;
 		const due = Number(this.#storage.meta("audited") ?? 0) + auditEvery;
 		if (due > now) return due;
-		const { checked, missing, stale, relations } = await audit(this.#timeline, this.#services.source, this.#owner(), {
-			repair: true,
-			sample: AUDIT_SAMPLE,
-		});
+		const { checked, missing, stale, relations, likes } = await audit(
+			this.#timeline,
+			this.#services.source,
+			this.#owner(),
+			{
+				repair: true,
+				sample: AUDIT_SAMPLE,
+			},
+		);
 		metrics.add("feed_audit_checked", checked);
-		metrics.add("feed_audit_drift", missing + stale + relations);
+		metrics.add("feed_audit_drift", missing + stale + relations + likes);
 		this.#storage.setMeta("audited", String(now));
 		return now + auditEvery;
 	}
@@ -307,8 +341,10 @@ export class TimelineObject extends DurableObject {
 	}
 
 	#owner(): Id {
+		if (this.#id) return this.#id;
 		const { name } = this.ctx.id;
 		if (!name) throw new Error("a timeline is reached by its owner's id");
-		return asId(name);
+		this.#id = asId(name);
+		return this.#id;
 	}
 }

@@ -1,13 +1,13 @@
 import type { Metrics } from "../metrics.ts";
 import { EPOCH, firstIdAt, type Id } from "../store/ids.ts";
+import { within } from "../within.ts";
 import { Build, type Materials } from "./build.ts";
-import type { Arrival, Delivery } from "./changes.ts";
+import { type Arrival, type Delivery, TOUCH_LASTS } from "./changes.ts";
 import { LOG_OPTIONS, TimelineLog } from "./log.ts";
 import { Relations } from "./relations.ts";
 import { LOG_FORMAT } from "./rows.ts";
 import { HEADS, type TimelineSource } from "./source.ts";
 import type { TimelineStorage } from "./storage.ts";
-import { within } from "./within.ts";
 
 /** How many posts of a new friend or followed account come into a timeline. */
 const BACKFILL = 100;
@@ -34,7 +34,9 @@ const HEADS_AGE = 10_000;
 export interface Look extends Warm {
 	/** The number of the last change; that of the log means nothing while it is building. */
 	seq: number;
-	/** The build is not finished: the log is what has been found so far, and may have holes. */
+	/** When the last change came, or later: Unix milliseconds. */
+	changedAt: number;
+	/** The build is not finished: the log is what has been found so far, may have holes, and knows of no likes. */
 	building: boolean;
 }
 
@@ -64,6 +66,8 @@ export class Projection {
 	#log: TimelineLog | undefined;
 	/** Undefined while the timeline is cold, or when the relations must be read from the store. */
 	#relations: Relations | undefined;
+	/** When the log last changed, or later: Unix milliseconds. */
+	#changedAt = 0;
 	#build: Build | undefined;
 	#recalling: Promise<void> | undefined;
 	/** What the owner posted while the timeline was cold. */
@@ -73,12 +77,18 @@ export class Projection {
 	#pulling: Promise<void> | undefined;
 	/** When the last pull began: Unix milliseconds. */
 	#pulledAt = 0;
+	/** What is known to have changed lately, and when: Unix milliseconds, the latest last. */
+	readonly #touched = new Map<Id, number>();
+	readonly #likedAt = new Map<Id, number>();
+	/** What the owner ceases to like while the store is asked what she likes of a new tie. */
+	#ceased: Set<Id> | undefined;
 	/** The look at a tie that is under way. */
 	#retying: Promise<void> = Promise.resolve();
 
 	constructor(services: ProjectionServices) {
 		this.#services = services;
 		this.#load();
+		for (const id of this.#log?.recent ?? []) this.#touch(id);
 	}
 
 	get cold(): boolean {
@@ -88,6 +98,21 @@ export class Projection {
 	/** Undefined while they are not known. */
 	get relations(): Relations | undefined {
 		return this.#relations;
+	}
+
+	/** The number of the last change. */
+	get seq(): number {
+		return this.#log?.seq ?? this.#services.storage.state().seq;
+	}
+
+	/** {@link View.touched} */
+	get touched(): ReadonlyMap<Id, number> {
+		const since = Date.now() - TOUCH_LASTS;
+		for (const [id, at] of this.#touched) {
+			if (at > since) break;
+			this.#touched.delete(id);
+		}
+		return this.#touched;
 	}
 
 	/** Odd while the store is told, or is to be told, that the owner is dormant. */
@@ -102,15 +127,15 @@ export class Projection {
 		}
 		if (this.#log) {
 			const warm = await this.warm();
-			return { ...warm, seq: warm.log.seq, building: false };
+			return { ...warm, seq: warm.log.seq, changedAt: this.#changedAt, building: false };
 		}
 		const state = this.#services.storage.state();
 		const { relations, found } = this.#build?.soFar ?? { relations: Relations.of([]), found: [] };
-		const log = new TimelineLog([], { ...state, floor: null });
+		const log = new TimelineLog([], { ...state, floor: null, likes: "" });
 		log.fill(found.slice(0, LOG_OPTIONS.keep), Date.now());
 		// Her own post above all.
 		log.apply(this.#wanted(this.#build?.deliveries ?? [], relations), Date.now());
-		return { log, relations, seq: state.seq, building: true };
+		return { log, relations, seq: state.seq, changedAt: Date.now(), building: true };
 	}
 
 	/** The whole timeline, built when it is cold. */
@@ -127,7 +152,7 @@ export class Projection {
 	write(change: (log: TimelineLog) => void): number {
 		const { storage, changed } = this.#services;
 		const log = this.#log;
-		if (!log) return storage.state().seq;
+		if (!log) return this.seq;
 		try {
 			storage.atomically(() => {
 				change(log);
@@ -139,6 +164,7 @@ export class Projection {
 			this.#load();
 			throw error;
 		}
+		this.#changedAt = Date.now();
 		changed();
 		return log.seq;
 	}
@@ -147,8 +173,30 @@ export class Projection {
 	apply(deliveries: readonly Delivery[]): number {
 		if (!this.#log && this.#services.connected()) this.#startBuild();
 		if (!this.#log) this.#remember(deliveries);
+		for (const { kind, postId } of deliveries) if (kind === "edit") this.#touch(postId);
 		this.#build?.deliveries.push(...deliveries);
 		return this.write((log) => this.#applyTo(log, this.#relations, deliveries));
+	}
+
+	/**
+	 * The owner has begun or ceased to like a post: the store knows it already. Two such changes may come in another
+	 * order than that of `at`. Answers with the new `seq`.
+	 */
+	like(postId: Id, liked: boolean, at: number): number {
+		for (const [other, since] of this.#likedAt) if (since < at - TOUCH_LASTS) this.#likedAt.delete(other);
+		if ((this.#likedAt.get(postId) ?? 0) >= at) return this.seq;
+		this.#likedAt.set(postId, at);
+		this.#touch(postId);
+		this.#build?.likes.set(postId, liked);
+		if (liked) this.#ceased?.delete(postId);
+		else this.#ceased?.add(postId);
+		return this.#log ? this.write((log) => this.#services.storage.store(log.like(postId, liked))) : this.#advance();
+	}
+
+	/** The owner has changed what all of her posts show of her: her devices read anew. Answers with the new `seq`. */
+	changeProfile(): number {
+		this.#touch(this.#services.owner());
+		return this.#log ? this.write((log) => this.#services.storage.store(log.reset())) : this.#advance();
 	}
 
 	/**
@@ -263,6 +311,7 @@ export class Projection {
 	#load(): void {
 		const { storage } = this.#services;
 		this.#log = storage.load();
+		this.#changedAt = this.#log?.changedAt ?? Date.now();
 		this.#relations = this.#log && storage.loadRelations();
 	}
 
@@ -273,6 +322,19 @@ export class Projection {
 
 	#applyTo(log: TimelineLog, relations: Relations | undefined, deliveries: readonly Delivery[]): void {
 		this.#services.storage.store(log.apply(this.#wanted(deliveries, relations), Date.now()));
+	}
+
+	/** A cold timeline has numbers too: pages that were made before know less. */
+	#advance(): number {
+		const { storage } = this.#services;
+		const seq = this.seq + 1;
+		storage.setMeta("seq", String(seq));
+		return seq;
+	}
+
+	#touch(id: Id): void {
+		this.#touched.delete(id);
+		this.#touched.set(id, Date.now());
 	}
 
 	#wanted(deliveries: readonly Delivery[], relations: Relations | undefined): Delivery[] {
@@ -305,6 +367,8 @@ export class Projection {
 			const newest = gained
 				? await source.newest(other, tie, BACKFILL).finally(() => this.#held.delete(other))
 				: undefined;
+			this.#ceased = new Set();
+			const liked = newest ? await source.liked(owner(), newest.ids) : undefined;
 			// Forgotten or built anew meanwhile: what was read may be too old for it.
 			if (this.#build || this.#log !== log || this.#relations !== relations) continue;
 			const changed = relations.put(other, relation);
@@ -316,6 +380,8 @@ export class Projection {
 					const { ids: postIds, complete } = newest;
 					storage.store(log.apply(gone(had, newest), Date.now()));
 					storage.store(log.backfill({ authorId: other, reason: tie, postIds, complete }, Date.now()));
+					storage.store(log.learnLikes([...(liked ?? [])].filter((postId) => !this.#ceased?.has(postId))));
+					this.#ceased = undefined;
 					this.#applyTo(log, relations, held);
 				}
 				// No change names what a mute or a weaker tie hides, or shows again: clients read anew.
@@ -352,7 +418,7 @@ export class Projection {
 		const awake = turn + (turn % 2);
 		const startedAt = Date.now();
 		const build = new Build(this.#services.source, this.#services.owner(), awake, (materials) =>
-			this.#fill(materials, awake, startedAt, build.deliveries),
+			this.#fill(materials, awake, startedAt, build),
 		);
 		build.deliveries.push(...this.#early.splice(0));
 		this.#build = build;
@@ -365,21 +431,25 @@ export class Projection {
 		return build;
 	}
 
-	#fill({ relations, found }: Materials, turn: number, startedAt: number, deliveries: readonly Delivery[]): void {
+	#fill({ relations, found, liked }: Materials, turn: number, startedAt: number, build: Build): void {
 		const { storage } = this.#services;
 		// One more than is kept tells whether there are older ones; it marks the floor.
 		const floor = found[LOG_OPTIONS.keep]?.postId ?? null;
-		const log = new TimelineLog([], { ...storage.state(), floor });
+		const log = new TimelineLog([], { ...storage.state(), floor, likes: "" });
+		const likes = liked.filter((postId) => build.likes.get(postId) !== false);
+		for (const [postId, now] of build.likes) if (now) likes.push(postId);
 		storage.atomically(() => {
 			storage.store(log.fill(found.slice(0, LOG_OPTIONS.keep), Date.now()));
 			if (floor) storage.setMeta("floor", floor);
 			storage.setMeta("format", String(LOG_FORMAT));
 			storage.storeRelations(relations.sets);
+			storage.store(log.learnLikes(likes));
 			if (turn > 0) storage.setMeta("turn", String(turn));
 			if (relations.heavy.length > 0) storage.setMeta("pulled", String(startedAt));
-			this.#applyTo(log, relations, deliveries);
+			this.#applyTo(log, relations, build.deliveries);
 		});
 		this.#log = log;
+		this.#changedAt = Date.now();
 		this.#relations = relations;
 		this.#build = undefined;
 		this.#services.changed();

@@ -18,7 +18,9 @@ const VIAS = { push: "p", pull: "l", backfill: "b", build: "c" } as const;
 
 const CAUSES = { deleted: "d", relation: "r" } as const;
 
-const ID_LENGTH = 13;
+const LIKES = { true: "l", false: "u" } as const;
+
+export const ID_LENGTH = 13;
 
 /** The leading characters of an id are its time, in units of eight milliseconds. */
 const TIME_LENGTH = 8;
@@ -36,6 +38,8 @@ export function encode(change: Logged): string {
 			return `-${CAUSES[change.cause]}${change.postId}`;
 		case "marker":
 			return `*${change.postId}`;
+		case "like":
+			return `^${LIKES[`${change.liked}`]}${change.postId}`;
 		case "reset":
 			return "!";
 	}
@@ -67,6 +71,9 @@ export function decode(text: string, timed = true): Logged[] {
 				break;
 			case "*":
 				changes.push({ kind: "marker", postId: takeId() });
+				break;
+			case "^":
+				changes.push({ kind: "like", liked: keyOf(LIKES, take(1)) === "true", postId: takeId() });
 				break;
 			case "!":
 				changes.push({ kind: "reset" });

@@ -1,14 +1,14 @@
 import { reportFailure } from "../report.ts";
 import type { Id } from "../store/ids.ts";
-import type { Change, Reason } from "./changes.ts";
+import { type Change, type Sights, type Told, type Touched, told } from "./changes.ts";
 import type { TimelineLog } from "./log.ts";
 
-/** Why the posts of some authors belong into a feed today; those whose posts do not are left out. */
-export type ReasonsOf = (authors: readonly Id[]) => Promise<ReadonlyMap<Id, Reason>>;
+/** What the timeline knows today of some authors and of some posts. */
+export type SightsOf = (authors: readonly Id[], postIds: readonly Id[]) => Promise<Sights>;
 
-/** Shows posts to the owner of a timeline: those of `ids` that belong into her feed as it is today, ready to send. */
+/** Shows posts to the owner of a timeline: those of `news` that belong into her feed as it is today, ready to send. */
 export interface PostReader {
-	visible(owner: Id, ids: readonly Id[], reasonsOf: ReasonsOf): Promise<ReadonlyMap<Id, unknown>>;
+	visible(owner: Id, news: readonly Told[], touched: Touched, sightsOf: SightsOf): Promise<ReadonlyMap<Id, unknown>>;
 }
 
 /** What a socket gets, as JSON text. */
@@ -60,7 +60,8 @@ const BATCH = 100;
 export interface SocketServices {
 	log: () => Promise<TimelineLog>;
 	owner: () => Id;
-	reasonsOf: ReasonsOf;
+	touched: () => Touched;
+	sightsOf: SightsOf;
 	posts: PostReader;
 	/** Asks for an alarm at a moment at the latest, in Unix milliseconds. */
 	wakeAt: (time: number) => Promise<void>;
@@ -74,7 +75,8 @@ export class Sockets {
 	readonly #ctx: DurableObjectState;
 	readonly #log: () => Promise<TimelineLog>;
 	readonly #owner: () => Id;
-	readonly #reasonsOf: ReasonsOf;
+	readonly #touched: () => Touched;
+	readonly #sightsOf: SightsOf;
 	readonly #posts: PostReader;
 	readonly #wakeAt: (time: number) => Promise<void>;
 	readonly #pumping = new Map<WebSocket, Promise<void>>();
@@ -83,7 +85,8 @@ export class Sockets {
 		this.#ctx = ctx;
 		this.#log = services.log;
 		this.#owner = services.owner;
-		this.#reasonsOf = services.reasonsOf;
+		this.#touched = services.touched;
+		this.#sightsOf = services.sightsOf;
 		this.#posts = services.posts;
 		this.#wakeAt = services.wakeAt;
 		// Answered without waking the object.
@@ -159,10 +162,10 @@ export class Sockets {
 				place.seq = found.seq;
 				more = false;
 			} else {
-				const news = found.changes.flatMap(({ kind, postId }) => (kind === "add" || kind === "edit" ? [postId] : []));
+				const news = told(found.changes);
 				const posts =
 					place.hydrate && news.length > 0
-						? await this.#posts.visible(this.#owner(), news, this.#reasonsOf)
+						? await this.#posts.visible(this.#owner(), news, this.#touched(), this.#sightsOf)
 						: undefined;
 				if (socket.readyState !== WebSocket.OPEN) return;
 				for (const { seq, kind, postId } of found.changes) {

@@ -27,6 +27,8 @@ export interface TimelineSource {
 	 * who follow them, and so up to some seconds old.
 	 */
 	heads(authors: readonly Id[]): Promise<ReadonlyMap<Id, readonly Id[]>>;
+	/** Those of some posts that the owner likes. */
+	liked(owner: Id, postIds: readonly Id[]): Promise<ReadonlySet<Id>>;
 	/** `authors` by the database that they are on: each group can be read while another cannot. */
 	groups(authors: Authors): Authors[];
 	/**

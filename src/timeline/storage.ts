@@ -52,10 +52,11 @@ export class TimelineStorage {
 			seq: Number(this.meta("seq") ?? 0),
 			floor: floor === undefined ? null : asId(floor),
 			marker: marker === undefined ? null : asId(marker),
+			likes: this.#set("likes") ?? "",
 		};
 	}
 
-	store({ puts, drops, floor, marker }: Effects): void {
+	store({ puts, drops, floor, marker, likes }: Effects): void {
 		for (const row of puts) {
 			this.#sql.exec(
 				`INSERT INTO log (first, changes) VALUES (?, ?) ON CONFLICT DO UPDATE SET changes = excluded.changes`,
@@ -66,16 +67,11 @@ export class TimelineStorage {
 		for (const first of drops) this.#sql.exec(`DELETE FROM log WHERE first = ?`, first);
 		if (floor) this.setMeta("floor", floor);
 		if (marker) this.setMeta("marker", marker);
+		if (likes !== undefined) this.#storeSet("likes", likes);
 	}
 
 	storeRelations(sets: Partial<RelationSets>): void {
-		for (const [name, members] of Object.entries(sets)) {
-			this.#sql.exec(
-				`INSERT INTO relations (name, members) VALUES (?, ?) ON CONFLICT DO UPDATE SET members = excluded.members`,
-				name,
-				members,
-			);
-		}
+		for (const [name, members] of Object.entries(sets)) this.#storeSet(name, members);
 	}
 
 	/** Keeps the numbers and the marker, and nothing else. */
@@ -88,6 +84,19 @@ export class TimelineStorage {
 
 	meta(name: string): string | undefined {
 		return this.#sql.exec<{ value: string }>(`SELECT value FROM meta WHERE name = ?`, name).toArray()[0]?.value;
+	}
+
+	#set(name: string): string | undefined {
+		const rows = this.#sql.exec<{ members: string }>(`SELECT members FROM relations WHERE name = ?`, name).toArray();
+		return rows[0]?.members;
+	}
+
+	#storeSet(name: string, members: string): void {
+		this.#sql.exec(
+			`INSERT INTO relations (name, members) VALUES (?, ?) ON CONFLICT DO UPDATE SET members = excluded.members`,
+			name,
+			members,
+		);
 	}
 
 	setMeta(name: string, value: string): void {

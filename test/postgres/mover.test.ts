@@ -6,6 +6,7 @@ import { expect, it } from "vitest";
 import init from "../../migrations/shard/0001_init.sql?raw";
 import moving from "../../migrations/shard/0002_moving.sql?raw";
 import { AccountStore } from "../../src/accounts/store.ts";
+import { LikeStore } from "../../src/posts/likes.ts";
 import { PostStore } from "../../src/posts/store.ts";
 import type { Row, ShardDatabase } from "../../src/store/database.ts";
 import { type Id, IdMinter } from "../../src/store/ids.ts";
@@ -62,6 +63,7 @@ it("moves shards from D1 to Postgres and back, with what is written meanwhile", 
 	const mover = new Mover({ table, live, shards, now: Date.now, sizes: { page: 7, window: 20, keys: 5 } });
 	const minter = new IdMinter(Date.now, Math.random);
 	const posts = new PostStore(shards, Date.now);
+	const likes = new LikeStore(shards, Date.now);
 	const author = minter.mint(77);
 	await new AccountStore(shards).ensure({ id: author, username: "ann", displayName: "Ann", region: "apac" });
 	const ids: Id[] = [];
@@ -79,7 +81,7 @@ it("moves shards from D1 to Postgres and back, with what is written meanwhile", 
 		}
 		ids.push(id);
 		if (ids.length % 3 === 0) await posts.update(id, { text: "edited" }, []);
-		if (ids.length % 4 === 0) await posts.like(ids[0] as Id, minter.mint(5));
+		if (ids.length % 4 === 0) await likes.react([{ postId: ids[0] as Id, accountId: minter.mint(5), liked: true }]);
 	};
 	for (let i = 0; i < 50; i++) await write();
 	const elsewhere = minter.mint(78);
@@ -103,8 +105,8 @@ it("moves shards from D1 to Postgres and back, with what is written meanwhile", 
 		expect((await posts.byIds(ids, author)).size).toBe(ids.length);
 		const profile = await new AccountStore(shards).byId(author);
 		expect(profile?.postCount).toBe(ids.length);
-		const likes = await posts.likers(ids[0] as Id, undefined, 1000);
-		expect((await posts.byIds([ids[0] as Id], author)).get(ids[0] as Id)?.likeCount).toBe(likes.length);
+		const likers = await likes.likers(ids[0] as Id, undefined, 1000);
+		expect((await posts.byIds([ids[0] as Id], author)).get(ids[0] as Id)?.likeCount).toBe(likers.length);
 		for (const database of Object.values(databases))
 			expect(await database.all(sql`SELECT 1 FROM moves UNION ALL SELECT 1 FROM moved_keys`)).toEqual([]);
 	}

@@ -46,6 +46,8 @@ it("a server that is out of reach is unavailable, and a statement that is wrong 
 	}
 	const nobody = new PostgresShard(connecting(() => "postgres://nobody:x@127.0.0.1:1/nowhere"));
 	expect(await ask(nobody)).toBeInstanceOf(ShardUnavailable);
+	await expect(nobody.bookmarked([sql`SELECT 1`])).rejects.toBeInstanceOf(ShardUnavailable);
+	await expect(nobody.bookmarked([sql`SELECT 1`, sql`SELECT 2`])).rejects.toBeInstanceOf(ShardUnavailable);
 });
 
 it("a batch locks first what it depends on, and answers without it", async () => {

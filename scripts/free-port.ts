@@ -1,0 +1,12 @@
+import { createServer } from "node:net";
+
+/** A port on loopback that nobody listens at. */
+export async function freePort(): Promise<number> {
+	return new Promise((found) => {
+		const probe = createServer();
+		probe.listen(0, "127.0.0.1", () => {
+			const address = probe.address();
+			probe.close(() => found(typeof address === "object" && address ? address.port : 0));
+		});
+	});
+}

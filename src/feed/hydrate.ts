@@ -1,0 +1,64 @@
+import type { Layered } from "../cache/layered.ts";
+import type { LikeStore } from "../posts/likes.ts";
+import type { SharedPost } from "../posts/shared.ts";
+import type { Id } from "../store/ids.ts";
+import type { Touched, Via } from "../timeline/changes.ts";
+
+export interface HydrateServices {
+	likes: LikeStore;
+	sharedPosts: Layered<Id, SharedPost>;
+	now: () => number;
+}
+
+/** What is known of a post before it is read; many others read one that was pulled, because its author is heavy. */
+export interface Hint {
+	postId: Id;
+	authorId?: Id;
+	via?: Via;
+}
+
+/** Posts by id, and the moment (Unix milliseconds) from which on something may have changed about them. */
+export interface Hydrated {
+	posts: ReadonlyMap<Id, SharedPost>;
+	asOf: number;
+	/** Whether none of them was read for this. */
+	kept: boolean;
+}
+
+/**
+ * How far the clocks of the timeline object and of this isolate may be apart, in milliseconds: what was kept so shortly
+ * after a change may be from before it.
+ */
+const SKEW = 1000;
+
+/** Posts that still exist, none of them older than the last change of it that the reader's timeline has heard of. */
+export async function hydrate(
+	{ sharedPosts, now }: HydrateServices,
+	hints: readonly Hint[],
+	touched: Touched,
+): Promise<Hydrated> {
+	const authors = new Map(touched.size > 0 ? hints.map(({ postId, authorId }) => [postId, authorId]) : []);
+	const notBefore = (postId: Id) => {
+		const author = authors.get(postId);
+		const at = Math.max(touched.get(postId) ?? 0, (author && touched.get(author)) ?? 0);
+		return at + SKEW;
+	};
+	const read = (popular: boolean) => {
+		const ids = hints.flatMap(({ postId, via }) => ((via === "pull") === popular ? [postId] : []));
+		return ids.length === 0
+			? undefined
+			: sharedPosts.many(ids, { near: !popular, ...(touched.size > 0 ? { notBefore } : {}) });
+	};
+	const start = now();
+	let asOf = Number.POSITIVE_INFINITY;
+	let kept = true;
+	const posts = new Map<Id, SharedPost>();
+	for (const found of await Promise.all([read(false), read(true)])) {
+		for (const [id, post] of found ?? []) {
+			posts.set(id, post.value);
+			asOf = Math.min(asOf, post.asOf);
+			kept &&= post.asOf < start;
+		}
+	}
+	return { posts, asOf, kept };
+}

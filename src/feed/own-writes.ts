@@ -1,0 +1,44 @@
+import type { MiddlewareHandler } from "hono";
+import type { Gateway } from "../gateway/openapi.ts";
+import { SEQ_HEADER } from "../posts/routes.ts";
+import { reportFailure } from "../report.ts";
+import type { Id } from "../store/ids.ts";
+import type { Timelines } from "../timeline/client.ts";
+import type { FeedPages } from "./pages.ts";
+
+/**
+ * After a mutation the caller's own pages are made anew, and its answer has the number that her timeline has come to:
+ * a read with `minSeq` of it shows what she did, wherever it is answered. Without the header the change is kept all the
+ * same; her timeline is told by whoever finishes it.
+ */
+export function noteOwnWrites({
+	timelines,
+	pages,
+}: {
+	timelines: Timelines;
+	pages: FeedPages;
+}): MiddlewareHandler<Gateway> {
+	return async (c, next) => {
+		await next();
+		if (c.req.method === "GET" || c.req.method === "HEAD") return;
+		const { viewer } = c.var;
+		pages.outdate(viewer);
+		if (!c.res.ok || c.res.headers.has(SEQ_HEADER)) return;
+		try {
+			c.header(SEQ_HEADER, String(await timelines.of(viewer).seq()));
+		} catch (error) {
+			reportFailure("the number of a timeline is not known", error, { owner: viewer });
+		}
+	};
+}
+
+/** Has the owner's devices read anew what shows her profile. */
+export function profileChanged({ timelines }: { timelines: Timelines }): (owner: Id) => Promise<void> {
+	return async (owner) => {
+		try {
+			await timelines.of(owner).changeProfile();
+		} catch (error) {
+			reportFailure("a timeline was not told of its owner's new profile", error, { owner });
+		}
+	};
+}

@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import type { Context, MiddlewareHandler } from "hono";
+import type { Gateway } from "./openapi.ts";
+
+/** An answer that is made once and sent as often as it is asked for. */
+export interface Rendered {
+	/** JSON, encoded. */
+	readonly bytes: Uint8Array;
+	/** Strong (RFC 9110, section 8.8.3): the same tag is the same bytes. */
+	readonly etag: string;
+}
+
+/** A part of an answer that others share: encoded once, with a text that stands for it. */
+export interface Piece {
+	readonly bytes: Uint8Array;
+	readonly tag: string;
+}
+
+const encoder = new TextEncoder();
+
+export function piece(text: string): Piece {
+	const bytes = encoder.encode(text);
+	return { bytes, tag: hash(bytes) };
+}
+
+/** A piece so short that it stands for itself. */
+export function shortPiece(text: string): Piece {
+	return { bytes: encoder.encode(text), tag: text };
+}
+
+/** Puts an answer together: of what was encoded before nothing is read again but its tag. */
+export function render(pieces: readonly Piece[]): Rendered {
+	const bytes = new Uint8Array(pieces.reduce((length, each) => length + each.bytes.length, 0));
+	let at = 0;
+	for (const each of pieces) {
+		bytes.set(each.bytes, at);
+		at += each.bytes.length;
+	}
+	return { bytes, etag: `"${hash(encoder.encode(pieces.map(({ tag }) => tag).join()))}"` };
+}
+
+/** Not by `crypto.subtle`, whose promise costs more than the hash. */
+function hash(bytes: Uint8Array): string {
+	return createHash("sha1").update(bytes).digest("base64");
+}
+
+/** Answers with what was rendered, or with 304 to a client that has it: `If-None-Match` (RFC 9110, section 13.1.2). */
+export function sendRendered(c: Context<Gateway>, rendered: Rendered, headers: Record<string, string>): Response {
+	const { etag } = rendered;
+	const known = c.req.header("if-none-match");
+	// Made at once and not by the context, which sets one header after the other: most requests end here.
+	const all = { ...headers, etag, "x-request-id": c.get("requestId") };
+	if (known !== undefined && matches(known, etag)) return new Response(null, { status: 304, headers: all });
+	return new Response(rendered.bytes, { headers: { ...all, "content-type": "application/json" } });
+}
+
+/** What does not say otherwise is for the caller's own cache at most, and asked for again each time. */
+export const privately: MiddlewareHandler = async (c, next) => {
+	await next();
+	if (!c.res.headers.has("cache-control")) c.header("cache-control", "private, no-cache");
+};
+
+/** Weak comparison, as the RFC says: whoever compressed the answer may have made its tag a weak one. */
+function matches(condition: string, etag: string): boolean {
+	if (condition === etag) return true;
+	if (condition.trim() === "*") return true;
+	return condition.split(",").some((each) => each.trim().replace(/^W\//, "") === etag);
+}
