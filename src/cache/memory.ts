@@ -62,8 +62,12 @@ export class Memory implements Layer {
 /** Bytes of an entry beside its key and value, about. */
 const ENTRY = 150;
 
-/** Bytes of a JSON value in memory, about, and rather too many: two a character, a few words an object. */
+/**
+ * Bytes of a JSON value, or of an encoded one, in memory, about, and rather too many: two a character, a few words an
+ * object.
+ */
 export function sizeOf(value: unknown): number {
+	if (ArrayBuffer.isView(value)) return 64 + value.byteLength;
 	if (typeof value === "string") return 16 + 2 * value.length;
 	if (typeof value !== "object" || value === null) return 8;
 	let size = 32;
