@@ -4,11 +4,11 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "./client.ts";
+import { freePort } from "./free-port.ts";
 
 const state = mkdtempSync(join(tmpdir(), "edgefeed-"));
 const port = await freePort();
@@ -113,15 +113,4 @@ async function answers(): Promise<boolean> {
 		() => true,
 		() => false,
 	);
-}
-
-async function freePort(): Promise<number> {
-	return new Promise((found, failed) => {
-		const probe = createServer();
-		probe.on("error", failed);
-		probe.listen(0, () => {
-			const address = probe.address();
-			probe.close(() => found(typeof address === "object" && address ? address.port : 0));
-		});
-	});
 }

@@ -2,7 +2,7 @@ import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { deliveryRoutes } from "./fanout/routes.ts";
-import { noteOwnWrites, profileChanged } from "./feed/own-writes.ts";
+import { noteOwnWrites } from "./feed/own-writes.ts";
 import { feedRoutes, sendKept } from "./feed/routes.ts";
 import { streamRoutes } from "./feed/stream-routes.ts";
 import { syncRoutes } from "./feed/sync-routes.ts";
@@ -26,6 +26,7 @@ import { publicPageRoutes } from "./posts/public-pages.ts";
 import { reactionRoutes } from "./posts/reaction-routes.ts";
 import { postRoutes } from "./posts/routes.ts";
 import type { Services } from "./services.ts";
+import type { Id } from "./store/ids.ts";
 
 /** Bytes of a request's body. */
 const BODY = 64 * 1024;
@@ -62,7 +63,8 @@ export function createApp(services: Services) {
 	});
 
 	app.route("/", authRoutes({ identity: services.identity, defaultRegion: services.settings.DEFAULT_REGION }));
-	app.route("/", accountRoutes({ ...services, relations: services.graph, changed: profileChanged(services) }));
+	const changed = (id: Id) => services.timelines.tell(id, (timeline) => timeline.changeProfile());
+	app.route("/", accountRoutes({ ...services, relations: services.graph, changed }));
 	app.route("/", friendRoutes(services));
 	app.route("/", followRoutes(services));
 	app.route("/", blockRoutes(services));

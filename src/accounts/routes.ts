@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { createRouter, idParam, json, jsonBody, problems, signedIn } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
+import { sendSeq } from "../gateway/seq.ts";
 import type { Id } from "../store/ids.ts";
 import { regionSchema } from "../store/shard-map.ts";
 import { type AccountView, accountSchema, presentAccount, type RelationReader } from "./account.ts";
@@ -65,8 +66,8 @@ export interface AccountServices {
 	identity: Identity;
 	accounts: AccountStore;
 	relations: RelationReader;
-	/** Is told when an account shows itself in another way. Never fails. */
-	changed: (id: Id) => Promise<void>;
+	/** Is told when an account shows itself in another way; answers the `seq` of its timeline. Never fails. */
+	changed: (id: Id) => Promise<number | null>;
 }
 
 export function accountRoutes({ identity, accounts, relations, changed }: AccountServices) {
@@ -80,7 +81,7 @@ export function accountRoutes({ identity, accounts, relations, changed }: Accoun
 		.openapi(ownAccount, async (c) => c.json(await view(c.var.viewer, c.var.viewer), 200))
 		.openapi(updateAccount, async (c) => {
 			const profile = await accounts.update(c.var.viewer, c.req.valid("json"));
-			await changed(c.var.viewer);
+			sendSeq(c, await changed(c.var.viewer));
 			return c.json(presentAccount(profile, undefined), 200);
 		})
 		.openapi(findAccount, async (c) => {

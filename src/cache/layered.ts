@@ -1,11 +1,9 @@
 import type { z } from "zod";
 import type { Counter } from "../metrics.ts";
+import { CLOCKS_APART } from "../store/consistency.ts";
 import { Flights } from "./flights.ts";
 import type { Kept, Layer } from "./layer.ts";
 import type { Memory } from "./memory.ts";
-
-/** How far another machine's clock may be ahead, in milliseconds. */
-const SKEW = 1_000;
 
 export interface LayeredOptions<K extends string, V> {
 	/** Goes before the keys in every layer. Another shape of the values is another kind. */
@@ -163,7 +161,7 @@ export class Layered<K extends string, V> {
 				if (kept === undefined) continue;
 				// A clock that is ahead must not make a value live longer.
 				const asOf = Math.min(kept.asOf, now);
-				const value = kept.asOf <= now + SKEW ? schema.safeParse(kept.value) : undefined;
+				const value = kept.asOf <= now + CLOCKS_APART ? schema.safeParse(kept.value) : undefined;
 				if (!value?.success) tally.add("cache_refused", 1);
 				else if (this.#isFresh({ asOf }, now, notBefore?.(key))) usable.set(key, { value: value.data, asOf });
 			}

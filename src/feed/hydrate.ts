@@ -1,6 +1,7 @@
 import type { Layered } from "../cache/layered.ts";
 import type { LikeStore } from "../posts/likes.ts";
 import type { SharedPost } from "../posts/shared.ts";
+import { CLOCKS_APART } from "../store/consistency.ts";
 import type { Id } from "../store/ids.ts";
 import type { Touched, Via } from "../timeline/changes.ts";
 
@@ -25,12 +26,6 @@ export interface Hydrated {
 	kept: boolean;
 }
 
-/**
- * How far the clocks of the timeline object and of this isolate may be apart, in milliseconds: what was kept so shortly
- * after a change may be from before it.
- */
-const SKEW = 1000;
-
 /** Posts that still exist, none of them older than the last change of it that the reader's timeline has heard of. */
 export async function hydrate(
 	{ sharedPosts, now }: HydrateServices,
@@ -41,7 +36,8 @@ export async function hydrate(
 	const notBefore = (postId: Id) => {
 		const author = authors.get(postId);
 		const at = Math.max(touched.get(postId) ?? 0, (author && touched.get(author)) ?? 0);
-		return at + SKEW;
+		// By the object's clock: what this isolate's kept so shortly after may be from before it.
+		return at + CLOCKS_APART;
 	};
 	const read = (popular: boolean) => {
 		const ids = hints.flatMap(({ postId, via }) => ((via === "pull") === popular ? [postId] : []));

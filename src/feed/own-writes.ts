@@ -1,8 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import type { Gateway } from "../gateway/openapi.ts";
-import { SEQ_HEADER } from "../posts/routes.ts";
+import { SEQ_HEADER } from "../gateway/seq.ts";
 import { reportFailure } from "../report.ts";
-import type { Id } from "../store/ids.ts";
 import type { Timelines } from "../timeline/client.ts";
 import type { FeedPages } from "./pages.ts";
 
@@ -28,17 +27,6 @@ export function noteOwnWrites({
 			c.header(SEQ_HEADER, String(await timelines.of(viewer).seq()));
 		} catch (error) {
 			reportFailure("the number of a timeline is not known", error, { owner: viewer });
-		}
-	};
-}
-
-/** Has the owner's devices read anew what shows her profile. */
-export function profileChanged({ timelines }: { timelines: Timelines }): (owner: Id) => Promise<void> {
-	return async (owner) => {
-		try {
-			await timelines.of(owner).changeProfile();
-		} catch (error) {
-			reportFailure("a timeline was not told of its owner's new profile", error, { owner });
 		}
 	};
 }

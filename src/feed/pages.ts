@@ -13,6 +13,12 @@ export interface SentPage {
 	madeAt: number;
 }
 
+/** A page that was just made. One of a timeline that is still being built is sent, but not kept. */
+export interface MadePage {
+	page: SentPage;
+	building: boolean;
+}
+
 /** Whether a page was kept, made for this request, or kept for so long that it is being made anew for the next one. */
 export type Freshness = "HIT" | "STALE" | "MISS";
 
@@ -50,8 +56,8 @@ export class FeedPages {
 		return age <= STALE ? { page, freshness: age <= FRESH ? "HIT" : "STALE" } : undefined;
 	}
 
-	keep(viewer: Id, question: string, page: SentPage): void {
-		this.#memory?.keep(keyOf(viewer, question), { value: page, asOf: page.asOf }, BOUND);
+	keep(viewer: Id, question: string, { page, building }: MadePage): void {
+		if (!building) this.#memory?.keep(keyOf(viewer, question), { value: page, asOf: page.asOf }, BOUND);
 	}
 
 	/** The viewer has changed something: what was made before is not hers to see any more. */
@@ -60,7 +66,7 @@ export class FeedPages {
 	}
 
 	/** Makes a page anew, unless that is being done. Never fails: the next reader makes it herself. */
-	async refresh(viewer: Id, question: string, make: () => Promise<SentPage>): Promise<void> {
+	async refresh(viewer: Id, question: string, make: () => Promise<MadePage>): Promise<void> {
 		const key = keyOf(viewer, question);
 		const now = this.#now();
 		for (const [other, since] of this.#refreshes) {

@@ -13,10 +13,10 @@ import {
 	signedIn,
 } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
+import { SEQ_HEADER } from "../gateway/seq.ts";
 import type { AccessTokens } from "../gateway/tokens.ts";
 import { type Fields, fieldsQuery, writeFields, writePage } from "../posts/fields.ts";
 import { postSchema } from "../posts/post.ts";
-import { SEQ_HEADER } from "../posts/routes.ts";
 import { ID_PATTERN, type Id, successor } from "../store/ids.ts";
 import type { Span } from "../timeline/changes.ts";
 import { type FeedServices, readFeed } from "./feed.ts";
@@ -88,12 +88,13 @@ export function feedRoutes(services: FeedRouteServices) {
 		const { question } = questionOf(c.req.url);
 		const kept = pages.find(viewer, question, minSeq);
 		if (kept) {
-			defer(pages.refresh(viewer, question, async () => (await makePage(services, viewer, span, fields)).page));
+			defer(pages.refresh(viewer, question, () => makePage(services, viewer, span, fields)));
 			return send(c, kept.page, kept.freshness, "") as never;
 		}
-		const { page, building, spent } = await makePage(services, viewer, span, fields);
+		const made = await makePage(services, viewer, span, fields);
+		const { page, spent } = made;
 		if (page.seq < minSeq) throw new Problem("seq_in_future");
-		if (!building) pages.keep(viewer, question, page);
+		pages.keep(viewer, question, made);
 		const posts = `posts;desc=${spent.kept ? "KEPT" : "READ"};dur=${spent.posts}`;
 		return send(c, page, "MISS", `, timeline;dur=${spent.timeline}, ${posts}`) as never;
 	});

@@ -10,6 +10,7 @@ import {
 	problems,
 	signedIn,
 } from "../gateway/openapi.ts";
+import { sendSeq } from "../gateway/seq.ts";
 import { postSchema } from "../posts/post.ts";
 import type { FeedServices } from "./feed.ts";
 import { explainEntry, FILTERS, readChanges } from "./sync.ts";
@@ -109,7 +110,9 @@ export function syncRoutes(services: FeedServices) {
 		.openapi(getMarker, async (c) => c.json(await services.timelines.of(c.var.viewer).marker(), 200))
 		.openapi(putMarker, async (c) => {
 			const { postId, force } = c.req.valid("json");
-			return c.json(await services.timelines.of(c.var.viewer).mark(postId, force), 200);
+			const marker = await services.timelines.of(c.var.viewer).mark(postId, force);
+			sendSeq(c, marker.seq);
+			return c.json(marker, 200);
 		})
 		.openapi(getEntry, async (c) => {
 			const { deliveredAt, ...entry } = await explainEntry(services, c.var.viewer, c.req.valid("param").id);

@@ -3,11 +3,10 @@ import type { AccountStore } from "../accounts/store.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { Graph } from "../graph/graph.ts";
 import { LEVELS } from "../graph/rules.ts";
-import { reportFailure } from "../report.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { type Doorbell, isTaken, type Job, type Task, underFreshId } from "../store/outbox.ts";
 import type { Delivery } from "../timeline/changes.ts";
-import type { Timeline, Timelines } from "../timeline/client.ts";
+import type { Timelines } from "../timeline/client.ts";
 import { maySee, rankOf } from "./audience.ts";
 import { type newPostSchema, type PostChange, type PostView, presentPost } from "./post.ts";
 import type { NewComment, NewPost, PostRow, PostStore } from "./store.ts";
@@ -131,13 +130,13 @@ export class Posts {
 	 *
 	 * @returns her timeline's `seq`, if it could be told.
 	 */
-	async touched(viewer: Id, postId: Id): Promise<number | null> {
-		return this.#tell(viewer, (timeline) => timeline.apply([{ kind: "edit", postId }]));
+	touched(viewer: Id, postId: Id): Promise<number | null> {
+		return this.#services.timelines.tell(viewer, (timeline) => timeline.apply([{ kind: "edit", postId }]));
 	}
 
 	/** The viewer likes a post, or does not any more, in the order of `at`; answers like {@link touched}. */
-	async liked(viewer: Id, postId: Id, liked: boolean, at: number): Promise<number | null> {
-		return this.#tell(viewer, (timeline) => timeline.like(postId, liked, at));
+	liked(viewer: Id, postId: Id, liked: boolean, at: number): Promise<number | null> {
+		return this.#services.timelines.tell(viewer, (timeline) => timeline.like(postId, liked, at));
 	}
 
 	/** Deletes the viewer's own post or comment, or a comment on her post. @returns her timeline's `seq`, when it changed. */
@@ -219,17 +218,8 @@ export class Posts {
 		throw new Problem("unavailable");
 	}
 
-	async #applyOwn(owner: Id, change: Delivery): Promise<number | null> {
-		return this.#tell(owner, (timeline) => timeline.apply([change]));
-	}
-
-	/** Read your own write. The fan-out, or the timeline's own check, brings it too: a failure here only delays it. */
-	async #tell(owner: Id, change: (timeline: Timeline) => Promise<number>): Promise<number | null> {
-		try {
-			return await change(this.#services.timelines.of(owner));
-		} catch (error) {
-			reportFailure("own timeline was not told", error, { owner });
-			return null;
-		}
+	/** Read your own write. The fan-out, or the timeline's own check, brings it too. */
+	#applyOwn(owner: Id, change: Delivery): Promise<number | null> {
+		return this.#services.timelines.tell(owner, (timeline) => timeline.apply([change]));
 	}
 }

@@ -15,11 +15,12 @@ import {
 	signedIn,
 } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
+import { sendSeq } from "../gateway/seq.ts";
 import { decodePeopleCursor, presentPeople } from "../graph/people.ts";
 import type { Id } from "../store/ids.ts";
 import { idempotencyHeader, once } from "./once.ts";
 import { newCommentSchema, postSchema } from "./post.ts";
-import { decodePostCursor, type PostRouteServices, presentPage, sendSeq } from "./routes.ts";
+import { decodePostCursor, type PostRouteServices, presentPage } from "./routes.ts";
 
 const createComment = createRoute({
 	method: "post",

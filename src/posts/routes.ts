@@ -1,5 +1,4 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { decodeCursor, encodeCursor } from "../gateway/cursor.ts";
 import {
 	createRouter,
@@ -16,6 +15,7 @@ import {
 	signedIn,
 } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
+import { sendSeq } from "../gateway/seq.ts";
 import { LEVELS } from "../graph/rules.ts";
 import { ID_PATTERN, type Id } from "../store/ids.ts";
 import { fieldsQuery, pickFields } from "./fields.ts";
@@ -103,13 +103,6 @@ export type PostRouteServices = Pick<PostServices, "accounts" | "graph" | "timel
 	likes: LikeStore;
 	reactions: Reactions;
 };
-
-/** The `seq` of the caller's timeline after a mutation; a read with `minSeq` of it is never older. */
-export const SEQ_HEADER = "X-Feed-Seq";
-
-export function sendSeq(c: Context, seq: number | null): void {
-	if (seq !== null) c.header(SEQ_HEADER, String(seq));
-}
 
 export function postRoutes({ accounts, graph, posts, postStore, timelines }: PostRouteServices) {
 	const made = (id: Id) => postStore.exists(id);

@@ -1,3 +1,4 @@
+import { reportFailure } from "../report.ts";
 import type { Id } from "../store/ids.ts";
 import { callObject } from "./call.ts";
 import type { Audit, Changes, Delivery, Entry, Marker, Sights, Span, View } from "./changes.ts";
@@ -93,6 +94,21 @@ export class Timelines {
 
 	of(owner: Id): Timeline {
 		return new Timeline(() => this.#stub(owner));
+	}
+
+	/**
+	 * Tells a timeline of what its owner has done, which the stores have already: it would learn of it anyway, so a
+	 * failure only delays that.
+	 *
+	 * @returns what `change` answers, its `seq` mostly; null when the timeline could not be told
+	 */
+	async tell(owner: Id, change: (timeline: Timeline) => Promise<number>): Promise<number | null> {
+		try {
+			return await change(this.of(owner));
+		} catch (error) {
+			reportFailure("a timeline was not told of its owner's own doing", error, { owner });
+			return null;
+		}
 	}
 
 	#stub(owner: Id): Stub {
