@@ -43,6 +43,15 @@ it("after a burst, writes are the interval apart; a rest gives the burst back", 
 	expect(writes.slice(6).map(({ at }) => at)).toEqual([1700, 1700, 1700, 1800]);
 });
 
+it("a clock that is put back makes nobody wait for longer than the interval", async () => {
+	const { clock, commit, writes } = group(LIMITS, echo);
+	clock.now = 1_000_000;
+	for (let n = 0; n < 4; n++) await commit.add(n);
+	clock.now = 5000;
+	await commit.add(4);
+	expect(writes.at(-1)?.at).toBe(5100);
+});
+
 it("what comes while one is written is written together, in its order, so many at a time", async () => {
 	const { commit, writes } = group(LIMITS, echo);
 	const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => commit.add(n)));

@@ -79,7 +79,8 @@ export class GroupCommit<Wish, Answer> {
 	#pause(): number {
 		const { burst, interval } = this.#limits;
 		const now = this.#now();
-		const due = Math.max(this.#due, now - (burst - 1) * interval);
+		// One interval at most, also when the clock was put back.
+		const due = Math.min(Math.max(this.#due, now - (burst - 1) * interval), now + interval);
 		this.#due = due + interval;
 		return due - now;
 	}
