@@ -1,4 +1,5 @@
 import { waitUntil } from "cloudflare:workers";
+import { sql } from "drizzle-orm";
 import { createRemoteJWKSet, customFetch } from "jose";
 import { Identity } from "./accounts/identity.ts";
 import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
@@ -21,12 +22,15 @@ import { FeedPages } from "./feed/pages.ts";
 import { FeedPosts } from "./feed/posts.ts";
 import { StoreSource } from "./feed/source.ts";
 import { idSchema } from "./gateway/openapi.ts";
+import { type Part, Readiness } from "./gateway/readiness.ts";
+import { RequestLog } from "./gateway/request-log.ts";
 import { Revocations } from "./gateway/revocations.ts";
 import { TicketSeal } from "./gateway/tickets.ts";
 import { AccessTokens, type TokenRules } from "./gateway/tokens.ts";
 import { Graph } from "./graph/graph.ts";
 import { LEVELS } from "./graph/rules.ts";
 import { RelationStore } from "./graph/store.ts";
+import { nameAccountsBy } from "./log.ts";
 import { Metrics, Tally } from "./metrics.ts";
 import { Verifier } from "./ops/verifier.ts";
 import { LikeStore } from "./posts/likes.ts";
@@ -67,6 +71,7 @@ function build(env: Env) {
 	const settings = parseSettings(env);
 	const now = () => Date.now();
 	const random = () => Math.random();
+	nameAccountsBy(settings.AUTH_SECRET);
 
 	const map = new ShardMap(settings.SHARD_MAP);
 	const mapTable = new MapTable(env.IDENTITY, map);
@@ -207,8 +212,26 @@ function build(env: Env) {
 		shards,
 		minter,
 		now,
+		requestLog: new RequestLog({ requests: settings.LOG_REQUESTS, random, now }),
+		readiness: new Readiness(
+			() => [
+				{ name: "identity", needed: true, check: () => env.IDENTITY.prepare("SELECT 1").first() },
+				...shards
+					.all()
+					.map(
+						(shard, n): Part => ({ name: `shard ${n}`, needed: true, check: () => shard.all(sql`SELECT 1 AS one`) }),
+					),
+				{ name: "timelines", needed: true, check: () => timelines.of(NOBODY).seq() },
+				{ name: "queues", needed: true, check: async () => queueOf(env, "FANOUT").send },
+				{ name: "grid", needed: false, check: () => cache.bareGrid.get(["ready/"]) },
+			],
+			now,
+		),
 	};
 }
+
+/** An id that no account has: the first of all. */
+const NOBODY = "0000000000000" as Id;
 
 /** How old what many read may be, in milliseconds: a part of the five seconds after which everybody sees a change. */
 const SHARED_BOUND = 4000;
@@ -232,6 +255,8 @@ function layersOf(env: Env, settings: Settings, tally: Tally, now: () => number)
 		memory: new Memory(MEMORY, now),
 		edge: new Breaker(new EdgeCache(now), { limit: EDGE_LIMIT, tally, now }),
 		grid: new Breaker(grid, { limit: GRID_LIMIT, tally, now }),
+		/** Without the breaker, which hides its failures. */
+		bareGrid: grid,
 		tally,
 		bound: settings.CACHE_SHARED === "on" ? SHARED_BOUND : NOT_AT_ALL,
 		/** Has work go on after the answer of the request, message or call that it is done in. */
@@ -242,7 +267,7 @@ function layersOf(env: Env, settings: Settings, tally: Tally, now: () => number)
 
 function queueOf(env: Env, name: string): Queue<ChunkMessage> {
 	const queue = env[name];
-	if (queue === undefined) throw new Error(`DELIVER_QUEUES names ${name}, which is not bound`);
+	if (queue === undefined) throw new Error(`there is no queue ${name} bound`);
 	return queue as Queue<ChunkMessage>;
 }
 

@@ -84,6 +84,11 @@ export function streamRoutes({ timelines, tokens, tickets }: StreamServices) {
 	};
 
 	const connect = async (c: Context<Gateway>, query: z.infer<typeof streamQuery>, since: string | undefined) => {
+		// A HEAD would take a place and use a ticket up for nothing.
+		if (c.req.method !== "GET") {
+			c.header("allow", "GET");
+			throw new Problem("method_not_allowed");
+		}
 		const { viewer, pass } = await authenticate(c, query.ticket);
 		const address = new URL("https://timeline/stream");
 		for (const [name, value] of Object.entries({ ...pass, since, hydrate: query.hydrate })) {
