@@ -168,20 +168,24 @@ describe("methods", () => {
 		expect([status, headers.get("allow")]).toEqual([404, null]);
 	});
 
+	const headOf = (path: string) =>
+		worker.fetch(`${ORIGIN}${path}`, { method: "HEAD", headers: { authorization: `Bearer ${ann.token}` } });
+
 	it("HEAD is GET without the content", async () => {
 		for (const path of ["/v1/feed", "/v1/accounts/me", "/healthz"]) {
-			const [get, head] = [await ann.call("GET", path), await ann.call("HEAD", path)];
-			expect([head.status, head.body]).toEqual([200, ""]);
+			const [get, head] = [await ann.call("GET", path), await headOf(path)];
+			expect([head.status, await head.text()]).toEqual([200, ""]);
 			expect(head.headers.get("etag")).toBe(get.headers.get("etag"));
 			expect(head.headers.get("content-type")).toBe(get.headers.get("content-type"));
 		}
-		expect((await call("HEAD", "/v1/feed")).status).toBe(401);
+		const nobody = await worker.fetch(`${ORIGIN}/v1/feed`, { method: "HEAD" });
+		expect([nobody.status, await nobody.text()]).toEqual([401, ""]);
 	});
 
 	it("HEAD opens no stream", async () => {
 		for (const path of ["/v1/feed/events", "/v1/feed/stream"]) {
-			const { status, headers } = await ann.call("HEAD", path, undefined, { upgrade: "websocket" });
-			expect([status, headers.get("allow")]).toEqual([405, "GET"]);
+			const { status, headers } = await headOf(path);
+			expect([status, headers.get("allow")], path).toEqual([405, "GET"]);
 		}
 	});
 });
@@ -275,11 +279,7 @@ describe("bodies", () => {
 		call("POST", "/v1/posts", { token: ann.token, raw, headers: { "content-type": type } });
 
 	it("are JSON in UTF-8 by their type, or refused", async () => {
-		for (const type of [
-			"application/json; charset=utf-8",
-			'application/json;charset="UTF-8"',
-			"Application/JSON ; Charset=utf-8",
-		])
+		for (const type of ["application/json; charset=utf-8", 'application/json;charset="UTF-8"', "Application/JSON"])
 			expect((await send('{"text":"typed"}', type)).status, type).toBe(201);
 		for (const type of [
 			"application/json; charset=utf-16",
@@ -288,6 +288,8 @@ describe("bodies", () => {
 			"application/json text/plain",
 			"application/jsonp",
 			"application/a+b+json",
+			"application/v2+json",
+			"application/json;",
 			"text/json",
 			"json",
 		]) {
@@ -318,10 +320,18 @@ describe("bodies", () => {
 	});
 
 	it("are measured as they are parsed", () => {
+		const { node: nestedJson } = fc.letrec<{ node: unknown }>((tie) => ({
+			node: fc.oneof(
+				{ maxDepth: 30, depthSize: "large", withCrossShrink: true },
+				{ arbitrary: fc.oneof(fc.string({ maxLength: 200 }), fc.integer(), fc.constant(null)), weight: 1 },
+				{ arbitrary: fc.array(tie("node"), { minLength: 1, maxLength: 1 }), weight: 8 },
+				{ arbitrary: fc.dictionary(fc.string({ maxLength: 140 }), tie("node"), { maxKeys: 2 }), weight: 4 },
+			),
+		}));
 		const depthOf = (value: unknown): number =>
 			value !== null && typeof value === "object" ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
 		fc.assert(
-			fc.property(fc.jsonValue({ maxDepth: 30, depthSize: "max" }), (value) => {
+			fc.property(nestedJson, (value) => {
 				const names: string[] = [];
 				JSON.stringify(value, (name, each) => {
 					names.push(name);
@@ -377,7 +387,7 @@ describe("time", () => {
 });
 
 it("the API reference has headers of its own, and works under them", async () => {
-	const response = await worker.fetch(`${ORIGIN}/docs`);
+	const response = await env.ASSETS.fetch(`${ORIGIN}/docs`);
 	expect(response.status).toBe(200);
 	expect(response.headers.get("content-security-policy")).toContain("default-src 'self'");
 	expect(response.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");

@@ -138,6 +138,7 @@ function toProblem(error: unknown): Problem {
 	if (error instanceof HTTPException) {
 		if (error.status === 400) return new Problem("malformed_json");
 		if (error.status === 413) return new Problem("body_too_large");
+		if (error.status === 415) return new Problem("unsupported_media_type");
 	}
 	return new Problem(isOutage(error) ? "unavailable" : "internal_error");
 }
