@@ -55,7 +55,7 @@ export function createApp(services: Services) {
 		app.use("/auth/*", allowOrigins(CORS_ORIGINS));
 	}
 	app.use("/v1/feed", sendKept(services));
-	app.use(observe(services.requestLog, services.now));
+	app.use(observe(services.requestLog, services.now, services.annotate));
 
 	app.get("/healthz", (c) => c.json({ status: "ok" }));
 	app.get("/readyz", (c) => sendReadiness(c, services.readiness));

@@ -1,4 +1,4 @@
-import { waitUntil } from "cloudflare:workers";
+import { tracing, waitUntil } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
 import { createRemoteJWKSet, customFetch } from "jose";
 import { Identity } from "./accounts/identity.ts";
@@ -51,6 +51,7 @@ import { Timelines } from "./timeline/client.ts";
 import { Homes } from "./timeline/homes.ts";
 import type { TimelineServices } from "./timeline/object.ts";
 import { HEADS } from "./timeline/source.ts";
+import { Trace } from "./trace.ts";
 
 export type Services = ReturnType<typeof build>;
 
@@ -170,6 +171,7 @@ function build(env: Env) {
 		metrics,
 		now,
 		random,
+		inSpan,
 	};
 
 	return {
@@ -212,6 +214,7 @@ function build(env: Env) {
 		shards,
 		minter,
 		now,
+		annotate,
 		requestLog: new RequestLog({ requests: settings.LOG_REQUESTS, random, now }),
 		readiness: new Readiness(
 			() => [
@@ -228,6 +231,18 @@ function build(env: Env) {
 			now,
 		),
 	};
+}
+
+/** Tells the span that is under way, if the platform records it. */
+function annotate(attributes: Record<string, string>): void {
+	tracing.getActiveSpan()?.setAttributes(attributes);
+}
+
+function inSpan<T>(name: string, work: () => T): T {
+	return tracing.enterSpan(name, (span) => {
+		span.setAttribute("edgefeed.trace", Trace.current?.id ?? "");
+		return work();
+	});
 }
 
 /** An id that no account has: the first of all. */

@@ -16,6 +16,8 @@ export interface FanoutServices extends ExpandServices, DeliverServices {
 	deadLetters: DeadLetters;
 	doorbell: Doorbell;
 	random: () => number;
+	/** Runs a part of the work under a name that the platform's traces know it by. */
+	inSpan: <T>(name: string, work: () => T) => T;
 }
 
 /** Seconds until recipients with too much to do are tried again. */
@@ -44,7 +46,7 @@ async function handle(
 	try {
 		if (kind === "fanout") {
 			const body = jobMessageSchema.safeParse(message.body);
-			if (body.success) await runJob(services, body.data.jobId);
+			if (body.success) await services.inSpan("job", () => runJob(services, body.data.jobId));
 			else await services.deadLetters.addMessage(kind, message.body, body.error.message);
 			return message.ack();
 		}
@@ -53,7 +55,7 @@ async function handle(
 			await services.deadLetters.addMessage(kind, message.body, body.error.message);
 			return message.ack();
 		}
-		const { missed, overloaded } = await deliver(services, body.data);
+		const { missed, overloaded } = await services.inSpan("chunk", () => deliver(services, body.data));
 		if (missed === 0) return message.ack();
 		if (overloaded) first = LONG_PAUSE;
 	} catch (error) {

@@ -2,9 +2,18 @@ import type { MiddlewareHandler } from "hono";
 import { SECURITY_HEADERS } from "./headers.ts";
 import type { Gateway } from "./openapi.ts";
 import type { RequestLog } from "./request-log.ts";
+import { routeOf } from "./route.ts";
 
-/** Does what belongs to a request under its trace, and writes about it when it is answered. */
-export function observe(log: RequestLog, now: () => number): MiddlewareHandler<Gateway> {
+/**
+ * Does what belongs to a request under its trace, and writes about it when it is answered.
+ *
+ * @param annotate tells the platform's own trace
+ */
+export function observe(
+	log: RequestLog,
+	now: () => number,
+	annotate: (attributes: Record<string, string>) => void,
+): MiddlewareHandler<Gateway> {
 	return async (c, next) => {
 		const startedAt = now();
 		const trace = log.trace(c);
@@ -12,6 +21,7 @@ export function observe(log: RequestLog, now: () => number): MiddlewareHandler<G
 		for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value);
 		c.header("traceresponse", trace.traceparent);
 		await trace.run(next);
+		annotate({ "http.route": routeOf(c), "edgefeed.trace": trace.id });
 		log.answered(c, c.res, startedAt);
 	};
 }
