@@ -31,6 +31,7 @@ export default defineConfig({
 								// Most tests ask what is so now; what is kept, and for how long, has tests of its own.
 								CACHE_PAGES: "off",
 								CACHE_SHARED: "off",
+								LOG_REQUESTS: "errors",
 								...(process.env.HISTORIES ? { HISTORIES: Number(process.env.HISTORIES) } : {}),
 								TEST_MIGRATIONS: {
 									identity: await readD1Migrations("migrations/identity"),

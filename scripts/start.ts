@@ -42,6 +42,8 @@ const server = run(
 		"dev",
 		...["--port", String(port), "--persist-to", state, "--env-file", DEV_VARS],
 		...["--log-level", "warn", "--show-interactive-dev-session=false"],
+		// A line for each request would hide what is said here: LOG_REQUESTS=on shows them.
+		...["--var", `LOG_REQUESTS:${process.env.LOG_REQUESTS ?? "errors"}`],
 	],
 	"inherit",
 );

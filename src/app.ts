@@ -9,8 +9,13 @@ import { syncRoutes } from "./feed/sync-routes.ts";
 import { limitBody, requireJson } from "./gateway/body.ts";
 import { carryBookmarks } from "./gateway/bookmarks.ts";
 import { privately } from "./gateway/conditional.ts";
+import { allowOrigins } from "./gateway/cors.ts";
+import { methodsOf } from "./gateway/methods.ts";
+import { observe } from "./gateway/observe.ts";
 import { createRouter } from "./gateway/openapi.ts";
 import { Problem, respondWithProblem } from "./gateway/problem.ts";
+import { sendReadiness } from "./gateway/readiness.ts";
+import { limitTime } from "./gateway/timeout.ts";
 import { requireToken } from "./gateway/tokens.ts";
 import { blockRoutes } from "./graph/block-routes.ts";
 import { followRoutes } from "./graph/follow-routes.ts";
@@ -37,18 +42,31 @@ export function createApp(services: Services) {
 
 	app.use(requestId());
 	app.onError(respondWithProblem);
-	app.notFound((c) => respondWithProblem(new Problem("not_found"), c));
+	app.notFound((c) => {
+		const methods = methodsOf(app, c);
+		if (methods.length === 0) return respondWithProblem(new Problem("not_found"), c);
+		c.header("allow", methods.join(", "));
+		return respondWithProblem(new Problem("method_not_allowed"), c);
+	});
 
+	const { CORS_ORIGINS, REQUEST_TIMEOUT_SECONDS } = services.settings;
+	if (CORS_ORIGINS.length > 0) {
+		app.use("/v1/*", allowOrigins(CORS_ORIGINS));
+		app.use("/auth/*", allowOrigins(CORS_ORIGINS));
+	}
 	app.use("/v1/feed", sendKept(services));
+	app.use(observe(services.requestLog, services.now, services.annotate));
 
 	app.get("/healthz", (c) => c.json({ status: "ok" }));
+	app.get("/readyz", (c) => sendReadiness(c, services.readiness));
 
 	const bookmarks = carryBookmarks(services.settings.READ_REPLICAS === "on", services.now);
-	app.use("/auth/*", bookmarks, limitBody(BODY), requireJson);
+	const timeout = limitTime(REQUEST_TIMEOUT_SECONDS * 1000, services.defer);
+	app.use("/auth/*", timeout, bookmarks, limitBody(BODY), requireJson);
 	// Before the token is required: a stream's can come in other ways.
 	app.route("/", streamRoutes(services));
 	app.route("/", publicPageRoutes(services));
-	app.use("/v1/*", privately, requireToken(services.tokens), bookmarks);
+	app.use("/v1/*", timeout, privately, requireToken(services.tokens), bookmarks);
 	app.use("/v1/*", limitBody(BODY), requireJson, noteOwnWrites(services));
 	app.use(
 		"/ops/*",

@@ -45,6 +45,12 @@ const settingsSchema = z.object({
 	AUTH_RATE_LIMIT: z.enum(["on", "off"]),
 	/** Whether requests that only read may be answered by replicas of the shards. */
 	READ_REPLICAS: z.enum(["on", "off"]).default("off"),
+	/** What is written about requests: docs/logs.md. */
+	LOG_REQUESTS: z.union([z.enum(["on", "errors", "off"]), z.coerce.number().min(0).max(1)]).default("errors"),
+	/** The origins whose pages may call the API, like `https://app.example.com`. */
+	CORS_ORIGINS: z.array(z.string().refine(isOrigin)).default([]),
+	/** A request of `/v1` or `/auth` is answered after so long, by an error if by nothing else. */
+	REQUEST_TIMEOUT_SECONDS: z.number().positive().default(20),
 	/** An isolate looks for a newer shard map so often. */
 	SHARD_MAP_REFRESH_SECONDS: z.number().positive().default(5),
 	/** A Redis of Upstash's, or one behind its protocol, for the data grid; without it the grid is embedded. */
@@ -55,6 +61,11 @@ const settingsSchema = z.object({
 	CACHE_SHARED: z.enum(["on", "off"]).default("on"),
 	SHARD_MAP: shardMapSchema,
 });
+
+/** Scheme, host and port, as a browser sends them. */
+function isOrigin(text: string): boolean {
+	return URL.canParse(text) && new URL(text).origin === text;
+}
 
 /** The settings, parsed and checked. */
 export type Settings = z.infer<typeof settingsSchema>;

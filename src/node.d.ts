@@ -11,5 +11,10 @@ declare module "node:crypto" {
 		update(bytes: Uint8Array): Hash;
 		digest(encoding: "base64"): string;
 	}
+	interface Hmac {
+		update(text: string): Hmac;
+		digest(encoding: "base64url"): string;
+	}
 	export function createHash(algorithm: "sha1"): Hash;
+	export function createHmac(algorithm: "sha256", key: string): Hmac;
 }

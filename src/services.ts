@@ -1,4 +1,5 @@
-import { waitUntil } from "cloudflare:workers";
+import { tracing, waitUntil } from "cloudflare:workers";
+import { sql } from "drizzle-orm";
 import { createRemoteJWKSet, customFetch } from "jose";
 import { Identity } from "./accounts/identity.ts";
 import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
@@ -21,12 +22,15 @@ import { FeedPages } from "./feed/pages.ts";
 import { FeedPosts } from "./feed/posts.ts";
 import { StoreSource } from "./feed/source.ts";
 import { idSchema } from "./gateway/openapi.ts";
+import { type Part, Readiness } from "./gateway/readiness.ts";
+import { RequestLog } from "./gateway/request-log.ts";
 import { Revocations } from "./gateway/revocations.ts";
 import { TicketSeal } from "./gateway/tickets.ts";
 import { AccessTokens, type TokenRules } from "./gateway/tokens.ts";
 import { Graph } from "./graph/graph.ts";
 import { LEVELS } from "./graph/rules.ts";
 import { RelationStore } from "./graph/store.ts";
+import { nameAccountsBy } from "./log.ts";
 import { Metrics, Tally } from "./metrics.ts";
 import { Verifier } from "./ops/verifier.ts";
 import { LikeStore } from "./posts/likes.ts";
@@ -47,6 +51,7 @@ import { Timelines } from "./timeline/client.ts";
 import { Homes } from "./timeline/homes.ts";
 import type { TimelineServices } from "./timeline/object.ts";
 import { HEADS } from "./timeline/source.ts";
+import { Trace } from "./trace.ts";
 
 export type Services = ReturnType<typeof build>;
 
@@ -67,6 +72,7 @@ function build(env: Env) {
 	const settings = parseSettings(env);
 	const now = () => Date.now();
 	const random = () => Math.random();
+	nameAccountsBy(settings.AUTH_SECRET);
 
 	const map = new ShardMap(settings.SHARD_MAP);
 	const mapTable = new MapTable(env.IDENTITY, map);
@@ -165,6 +171,7 @@ function build(env: Env) {
 		metrics,
 		now,
 		random,
+		inSpan,
 	};
 
 	return {
@@ -207,8 +214,39 @@ function build(env: Env) {
 		shards,
 		minter,
 		now,
+		annotate,
+		requestLog: new RequestLog({ requests: settings.LOG_REQUESTS, random, now }),
+		readiness: new Readiness(
+			() => [
+				{ name: "identity", needed: true, check: () => env.IDENTITY.prepare("SELECT 1").first() },
+				...shards
+					.all()
+					.map(
+						(shard, n): Part => ({ name: `shard ${n}`, needed: true, check: () => shard.all(sql`SELECT 1 AS one`) }),
+					),
+				{ name: "timelines", needed: true, check: () => timelines.of(NOBODY).seq() },
+				{ name: "queues", needed: true, check: async () => queueOf(env, "FANOUT").send },
+				{ name: "grid", needed: false, check: () => cache.bareGrid.get(["ready/"]) },
+			],
+			now,
+		),
 	};
 }
+
+/** Tells the span that is under way, if the platform records it. */
+function annotate(attributes: Record<string, string>): void {
+	tracing.getActiveSpan()?.setAttributes(attributes);
+}
+
+function inSpan<T>(name: string, work: () => T): T {
+	return tracing.enterSpan(name, (span) => {
+		span.setAttribute("edgefeed.trace", Trace.current?.id ?? "");
+		return work();
+	});
+}
+
+/** An id that no account has: the first of all. */
+const NOBODY = "0000000000000" as Id;
 
 /** How old what many read may be, in milliseconds: a part of the five seconds after which everybody sees a change. */
 const SHARED_BOUND = 4000;
@@ -232,6 +270,8 @@ function layersOf(env: Env, settings: Settings, tally: Tally, now: () => number)
 		memory: new Memory(MEMORY, now),
 		edge: new Breaker(new EdgeCache(now), { limit: EDGE_LIMIT, tally, now }),
 		grid: new Breaker(grid, { limit: GRID_LIMIT, tally, now }),
+		/** Without the breaker, which hides its failures. */
+		bareGrid: grid,
 		tally,
 		bound: settings.CACHE_SHARED === "on" ? SHARED_BOUND : NOT_AT_ALL,
 		/** Has work go on after the answer of the request, message or call that it is done in. */
@@ -242,7 +282,7 @@ function layersOf(env: Env, settings: Settings, tally: Tally, now: () => number)
 
 function queueOf(env: Env, name: string): Queue<ChunkMessage> {
 	const queue = env[name];
-	if (queue === undefined) throw new Error(`DELIVER_QUEUES names ${name}, which is not bound`);
+	if (queue === undefined) throw new Error(`there is no queue ${name} bound`);
 	return queue as Queue<ChunkMessage>;
 }
 

@@ -437,7 +437,7 @@ it("one's own account is no friend of one's own", async () => {
 it("an unknown path or method is not there", async () => {
 	expectProblem(await call("GET", "/v2/feed"), 404, "not_found");
 	expectProblem(await call("GET", "/auth/list-sessions", { token: world.ann.session }), 404, "not_found");
-	expectProblem(await world.ann.call("PUT", "/v1/feed"), 404, "not_found");
+	expectProblem(await world.ann.call("PUT", "/v1/feed"), 405, "method_not_allowed");
 });
 
 it("an idempotency key is printable and not endless", async () => {

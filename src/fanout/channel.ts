@@ -1,9 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
+import { nameInLog } from "../log.ts";
 import { reportFailure } from "../report.ts";
 import { type Id, logicalShardOf } from "../store/ids.ts";
 import type { Timelines } from "../timeline/client.ts";
 import { type Homes, inJurisdiction, type Jurisdiction } from "../timeline/homes.ts";
 import { CHANNEL_LEASE, type Channels } from "../timeline/source.ts";
+import { traceparent, underTrace } from "../trace.ts";
 
 /** Channels of one author: each tells a part of those who are connected. */
 const PARTS = 8;
@@ -46,7 +48,11 @@ export class ChannelObject extends DurableObject {
 	}
 
 	/** Tells everyone who listens of a new post; whoever is not connected any more is left out from now on. */
-	async tell(authorId: Id, postId: Id): Promise<void> {
+	async tell(authorId: Id, postId: Id, trace?: string): Promise<void> {
+		return underTrace(trace, () => this.#tell(authorId, postId));
+	}
+
+	async #tell(authorId: Id, postId: Id): Promise<void> {
 		this.#sql.exec(`DELETE FROM listeners WHERE until < ?`, Date.now());
 		const listeners = this.#sql.exec<{ id: Id }>(`SELECT id FROM listeners`).toArray();
 		for (let at = 0; at < listeners.length; at += AT_ONCE) {
@@ -56,7 +62,7 @@ export class ChannelObject extends DurableObject {
 						if (!(await this.#timelines.of(id).hear(authorId, postId)))
 							this.#sql.exec(`DELETE FROM listeners WHERE id = ?`, id);
 					} catch (error) {
-						reportFailure("a follower did not hear of a post", error, { listener: id });
+						reportFailure("a follower did not hear of a post", error, { account: nameInLog(id) });
 					}
 				}),
 			);
@@ -97,10 +103,11 @@ export class ConnectedAccounts implements Channels {
 	/** Tells the connected followers of an author. Never fails: the others find the post when they read. */
 	async tell(author: Id, postId: Id): Promise<void> {
 		const parts = this.#homes.all.flatMap((home) =>
-			Array.from({ length: PARTS }, (_, part) => this.#part(author, part, home).tell(author, postId)),
+			Array.from({ length: PARTS }, (_, part) => this.#part(author, part, home).tell(author, postId, traceparent())),
 		);
 		for (const told of await Promise.allSettled(parts)) {
-			if (told.status === "rejected") reportFailure("a channel was not told", told.reason, { author });
+			if (told.status === "rejected")
+				reportFailure("a channel was not told", told.reason, { account: nameInLog(author) });
 		}
 	}
 

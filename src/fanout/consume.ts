@@ -1,8 +1,10 @@
 import type { Graph } from "../graph/graph.ts";
+import { noteWork } from "../log.ts";
 import { reportFailure } from "../report.ts";
-import type { Id } from "../store/ids.ts";
+import { type Id, timeOf } from "../store/ids.ts";
 import { type Doorbell, type Job, jobMessageSchema, loadJob, type TaskOf } from "../store/outbox.ts";
 import type { Shards } from "../store/shards.ts";
+import { resumeTrace, traceparentIn, underTrace } from "../trace.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { type DeliverServices, deliver } from "./deliver.ts";
 import { type ExpandServices, expand, type FanoutTask } from "./expand.ts";
@@ -14,6 +16,8 @@ export interface FanoutServices extends ExpandServices, DeliverServices {
 	deadLetters: DeadLetters;
 	doorbell: Doorbell;
 	random: () => number;
+	/** Runs a part of the work under a name that the platform's traces know it by. */
+	inSpan: <T>(name: string, work: () => T) => T;
 }
 
 /** Seconds until recipients with too much to do are tried again. */
@@ -26,46 +30,59 @@ const LONG_PAUSE = 60;
 export async function consume(services: FanoutServices, batch: MessageBatch): Promise<void> {
 	const queue = batch.queue.includes("deliver") ? "deliver" : "fanout";
 	await Promise.all(
-		batch.messages.map(async (message) => {
-			let first: number | undefined;
-			try {
-				if (queue === "fanout") {
-					const body = jobMessageSchema.safeParse(message.body);
-					if (body.success) await runJob(services, body.data.jobId);
-					else await services.deadLetters.addMessage(queue, message.body, body.error.message);
-					return message.ack();
-				}
-				const body = chunkMessageSchema.safeParse(message.body);
-				if (!body.success) {
-					await services.deadLetters.addMessage(queue, message.body, body.error.message);
-					return message.ack();
-				}
-				const { missed, overloaded } = await deliver(services, body.data);
-				if (missed === 0) return message.ack();
-				if (overloaded) first = LONG_PAUSE;
-			} catch (error) {
-				reportFailure("queue message failed", error, {
-					queue: batch.queue,
-					id: message.id,
-					attempts: message.attempts,
-				});
-			}
-			message.retry({ delaySeconds: retryDelay(message.attempts, services.random(), first) });
-		}),
+		batch.messages.map((message) =>
+			underTrace(traceparentIn(message.body), () => handle(services, queue, batch.queue, message)),
+		),
 	);
+}
+
+async function handle(
+	services: FanoutServices,
+	kind: "deliver" | "fanout",
+	queue: string,
+	message: Message,
+): Promise<void> {
+	let first: number | undefined;
+	try {
+		if (kind === "fanout") {
+			const body = jobMessageSchema.safeParse(message.body);
+			if (body.success) await services.inSpan("job", () => runJob(services, body.data.jobId));
+			else await services.deadLetters.addMessage(kind, message.body, body.error.message);
+			return message.ack();
+		}
+		const body = chunkMessageSchema.safeParse(message.body);
+		if (!body.success) {
+			await services.deadLetters.addMessage(kind, message.body, body.error.message);
+			return message.ack();
+		}
+		const { missed, overloaded } = await services.inSpan("chunk", () => deliver(services, body.data));
+		if (missed === 0) return message.ack();
+		if (overloaded) first = LONG_PAUSE;
+	} catch (error) {
+		reportFailure("queue message failed", error, { queue, id: message.id, attempts: message.attempts });
+	}
+	message.retry({ delaySeconds: retryDelay(message.attempts, services.random(), first) });
 }
 
 /** Does what a job asks; one that is done already is gone, and asks for nothing. */
 export async function runJob(services: FanoutServices, jobId: Id): Promise<void> {
 	const job = await loadJob(services.shards, jobId);
-	if (!job) return;
+	if (job) await resumeTrace(job.task.trace, () => runLoaded(services, job));
+}
+
+async function runLoaded(services: FanoutServices, job: Job): Promise<void> {
+	const { now } = services;
+	const { kind } = job.task;
+	const startedAt = now();
 	try {
-		if (isSettling(job)) return await services.graph.settle(job);
-		const finished = await expand(services, job as Job<FanoutTask>);
-		if (!finished) await services.doorbell.ring([jobId]);
+		let finished = true;
+		if (isSettling(job)) await services.graph.settle(job);
+		else finished = await expand(services, job as Job<FanoutTask>);
+		noteWork("job", { kind, finished, ms: now() - startedAt, age: startedAt - timeOf(job.id) });
+		if (!finished) await services.doorbell.ring([job.id]);
 	} catch (error) {
 		// For the operator who finds it among the dead letters.
-		await services.progress.noteError(jobId, String(error).slice(0, 500)).catch(() => undefined);
+		await services.progress.noteError(job.id, String(error).slice(0, 500)).catch(() => undefined);
 		throw error;
 	}
 }

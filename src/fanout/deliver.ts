@@ -1,11 +1,14 @@
+import { noteWork } from "../log.ts";
 import type { Metrics } from "../metrics.ts";
 import type { PostStore } from "../posts/store.ts";
 import { reportFailure } from "../report.ts";
 import { timeOf } from "../store/ids.ts";
+import type { Job } from "../store/outbox.ts";
 import type { Timelines } from "../timeline/client.ts";
+import { resumeTrace } from "../trace.ts";
 import { changeOf } from "./changes.ts";
 import type { ChunkMessage } from "./messages.ts";
-import { isPublishing, type ProgressStore } from "./progress.ts";
+import { type Chunk, isPublishing, type ProgressStore } from "./progress.ts";
 
 export interface DeliverServices {
 	timelines: Timelines;
@@ -27,14 +30,33 @@ export interface Outcome {
  * Brings a chunk to its recipients, one call to each one's timeline. A repeat finds the chunk gone,
  * or finds timelines that have the change already.
  */
-export async function deliver(
-	{ timelines, posts, progress, metrics, now }: DeliverServices,
-	{ jobId, chunk: number }: ChunkMessage,
-): Promise<Outcome> {
-	const found = await progress.load(jobId, number);
+export async function deliver(services: DeliverServices, { jobId, chunk: number }: ChunkMessage): Promise<Outcome> {
+	const found = await services.progress.load(jobId, number);
 	if (!found) return { missed: 0, overloaded: false };
 	const { job, chunk } = found;
-	const { task } = job;
+	const { now } = services;
+	return resumeTrace(job.task.trace, async () => {
+		const startedAt = now();
+		const outcome = await deliverChunk(services, job, chunk);
+		const { length: recipients } = chunk.recipients;
+		const { missed } = outcome;
+		noteWork("chunk", {
+			kind: job.task.kind,
+			recipients,
+			missed,
+			ms: now() - startedAt,
+			age: startedAt - timeOf(jobId),
+		});
+		return outcome;
+	});
+}
+
+async function deliverChunk(
+	{ timelines, posts, progress, metrics, now }: DeliverServices,
+	job: Job,
+	chunk: Chunk,
+): Promise<Outcome> {
+	const { id: jobId, task } = job;
 	if (task.kind === "settle") throw new Error("a settling has no chunks");
 	const { recipients, reason } = chunk;
 	// Deleted meanwhile: whoever has no such post yet must not get it any more.
@@ -55,7 +77,7 @@ export async function deliver(
 		return { missed: 0, overloaded: false };
 	}
 	const causes = results.flatMap((result) => (result.status === "rejected" ? [result.reason] : []));
-	reportFailure("recipients not reached", causes[0], { jobId, chunk: number, missed: missed.length });
+	reportFailure("recipients not reached", causes[0], { jobId, chunk: chunk.chunk, missed: missed.length });
 	metrics.add("delivery_failed", missed.length);
 	await progress.keep(jobId, chunk, missed, String(causes[0]).slice(0, 500));
 	return { missed: missed.length, overloaded: causes.some((cause) => cause?.overloaded === true) };

@@ -1,5 +1,6 @@
 import { LEVELS } from "../graph/rules.ts";
 import type { RelationKey, RelationStore } from "../graph/store.ts";
+import { nameInLog } from "../log.ts";
 import { maySee } from "../posts/audience.ts";
 import type { PostStore } from "../posts/store.ts";
 import { reportFailure } from "../report.ts";
@@ -144,7 +145,7 @@ async function reachAuthor({ timelines }: ExpandServices, task: FanoutTask): Pro
 		await timelines.of(task.authorId).apply([changeOf(task, "own")]);
 		return true;
 	} catch (error) {
-		reportFailure("an author was not reached", error, { author: task.authorId });
+		reportFailure("an author was not reached", error, { account: nameInLog(task.authorId) });
 		return false;
 	}
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Id, isId, logicalShardOf } from "../store/ids.ts";
 import { SEND_BATCH } from "../store/outbox.ts";
+import { traceparent } from "../trace.ts";
 
 /** The message of the `deliver` queue: look at this chunk. All that it takes is in the store, nothing secret travels. */
 export const chunkMessageSchema = z.object({
@@ -10,6 +11,8 @@ export const chunkMessageSchema = z.object({
 		.refine(isId)
 		.transform((id) => id as Id),
 	chunk: z.int().min(0),
+	/** The `traceparent` of what sent it. */
+	trace: z.string().max(100).optional().catch(undefined),
 });
 export type ChunkMessage = z.infer<typeof chunkMessageSchema>;
 
@@ -39,7 +42,9 @@ export class ChunkQueues {
 				const own = chunks.filter(({ chunk }) => chunk % this.count === part);
 				for (let at = 0; at < own.length; at += SEND_BATCH) {
 					const some = own.slice(at, at + SEND_BATCH);
-					await queue.sendBatch(some.map(({ jobId, chunk }) => ({ body: { v: 1, jobId, chunk } })));
+					await queue.sendBatch(
+						some.map(({ jobId, chunk }) => ({ body: { v: 1, jobId, chunk, trace: traceparent() } })),
+					);
 				}
 			}),
 		);

@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import type { Gateway } from "../gateway/openapi.ts";
 import { SEQ_HEADER } from "../gateway/seq.ts";
+import { nameInLog } from "../log.ts";
 import { reportFailure } from "../report.ts";
 import type { Timelines } from "../timeline/client.ts";
 import type { FeedPages } from "./pages.ts";
@@ -26,7 +27,7 @@ export function noteOwnWrites({
 		try {
 			c.header(SEQ_HEADER, String(await timelines.of(viewer).seq()));
 		} catch (error) {
-			reportFailure("the number of a timeline is not known", error, { owner: viewer });
+			reportFailure("the number of a timeline is not known", error, { account: nameInLog(viewer) });
 		}
 	};
 }

@@ -13,8 +13,9 @@ import {
 	signedIn,
 } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
+import type { RequestLog } from "../gateway/request-log.ts";
 import { SEQ_HEADER } from "../gateway/seq.ts";
-import type { AccessTokens } from "../gateway/tokens.ts";
+import type { AccessTokens, TokenClaims } from "../gateway/tokens.ts";
 import { type Fields, fieldsQuery, writeFields, writePage } from "../posts/fields.ts";
 import { postSchema } from "../posts/post.ts";
 import { ID_PATTERN, type Id, successor } from "../store/ids.ts";
@@ -104,14 +105,40 @@ export function feedRoutes(services: FeedRouteServices) {
  * Sends a page that is kept before anything else is done: most requests end here. What was kept was asked for in the
  * same words, which were checked then, and a token that is remembered needs no waiting.
  */
-export function sendKept({ pages, tokens }: { pages: FeedPages; tokens: AccessTokens }): MiddlewareHandler<Gateway> {
+export function sendKept({
+	pages,
+	tokens,
+	requestLog,
+	now,
+}: {
+	pages: FeedPages;
+	tokens: AccessTokens;
+	requestLog: RequestLog;
+	now: () => number;
+}): MiddlewareHandler<Gateway> {
 	return (c, next) => {
-		const claims = c.req.method === "GET" ? tokens.recall(c.req.header("authorization")) : undefined;
+		const claims = c.req.method === "GET" ? recalled(tokens, c.req.header("authorization")) : undefined;
 		if (!claims) return next();
 		const { question, minSeq } = questionOf(c.req.url);
 		const found = pages.find(claims.viewer, question, minSeq);
-		return found?.freshness === "HIT" ? Promise.resolve(send(c, found.page, "HIT", "")) : next();
+		if (found?.freshness !== "HIT") return next();
+		const { logged } = requestLog.trace(c);
+		const response = send(c, found.page, "HIT", "");
+		if (logged) {
+			c.set("viewer", claims.viewer);
+			requestLog.answered(c, response, now());
+		}
+		return Promise.resolve(response);
 	};
+}
+
+/** A token that is refused is refused as every request's is. */
+function recalled(tokens: AccessTokens, authorization: string | undefined): TokenClaims | undefined {
+	try {
+		return tokens.recall(authorization);
+	} catch {
+		return undefined;
+	}
 }
 
 /** What tells one page from another in a query: all but `minSeq`. */

@@ -100,11 +100,13 @@ export function streamRoutes({ timelines, tokens, tickets }: StreamServices) {
 
 	return createRouter()
 		.openapi(openStream, async (c) => {
+			requireGet(c);
 			if (c.req.header("upgrade")?.toLowerCase() !== "websocket") throw new Problem("upgrade_required");
 			const query = c.req.valid("query");
 			return (await connect(c, query, query.since)) as never;
 		})
 		.openapi(openEvents, async (c) => {
+			requireGet(c);
 			const query = c.req.valid("query");
 			const { webSocket } = await connect(c, query, c.req.valid("header")["last-event-id"] ?? query.since);
 			if (!webSocket) throw new Problem("unavailable");
@@ -115,6 +117,13 @@ export function streamRoutes({ timelines, tokens, tickets }: StreamServices) {
 			const { ticket, goodUntil } = await timelines.of(token.viewer).issueTicket(token.expiresAt);
 			return c.json({ ticket: await tickets.seal(token, ticket, goodUntil), expiresAt: moment(goodUntil) }, 201);
 		});
+}
+
+/** A HEAD would take a device's place and use a ticket up for nothing. */
+function requireGet(c: Context): void {
+	if (c.req.method === "GET") return;
+	c.header("allow", "GET");
+	throw new Problem("method_not_allowed");
 }
 
 /** Milliseconds between comments that keep the connection from being taken for dead. */

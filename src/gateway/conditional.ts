@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
+import { SECURITY_HEADERS } from "./headers.ts";
 import type { Gateway } from "./openapi.ts";
 
 /** An answer that is made once and sent as often as it is asked for. */
@@ -49,9 +50,11 @@ export function sendRendered(c: Context<Gateway>, rendered: Rendered, headers: R
 	const { etag } = rendered;
 	const known = c.req.header("if-none-match");
 	// Made at once and not by the context, which sets one header after the other: most requests end here.
-	const all = { ...headers, etag, "x-request-id": c.get("requestId") };
+	const all = { ...headers, etag, "x-request-id": c.get("requestId"), traceresponse: c.get("trace").traceparent };
+	// What a browser is told of the content, it has with the content.
 	if (known !== undefined && matches(known, etag)) return new Response(null, { status: 304, headers: all });
-	return new Response(rendered.bytes, { headers: { ...all, "content-type": "application/json" } });
+	const ofContent = { ...SECURITY_HEADERS, "content-type": "application/json" };
+	return new Response(rendered.bytes, { headers: { ...all, ...ofContent } });
 }
 
 /** What does not say otherwise is for the caller's own cache at most, and asked for again each time. */

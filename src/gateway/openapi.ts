@@ -1,6 +1,7 @@
 import { type createRoute, OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Id } from "../store/ids.ts";
 import { ID_PATTERN } from "../store/ids.ts";
+import type { Trace } from "../trace.ts";
 import { PROBLEMS, Problem, type ProblemCode } from "./problem.ts";
 
 /** What the gateway knows of a request when a handler runs. */
@@ -9,6 +10,9 @@ export interface Gateway {
 		requestId: string;
 		/** The account that the access token speaks for. Set on every route below `/v1`. */
 		viewer: Id;
+		trace: Trace;
+		/** Of an answer that is a problem document. */
+		problem: ProblemCode;
 	};
 }
 
@@ -24,17 +28,17 @@ export function createRouter(): OpenAPIHono<Gateway> {
 	});
 }
 
-/** The problem of what did not fit its schema: each field at fault. */
+/** Fields at fault that a problem names at most. */
+const NAMED = 20;
+
+/** The problem of what did not fit its schema: the fields at fault. */
 export function invalid(error: z.ZodError): Problem {
-	return new Problem(
-		"invalid_request",
-		undefined,
-		error.issues.flatMap((issue) =>
-			issue.code === "unrecognized_keys"
-				? issue.keys.map((key) => ({ path: [...issue.path, key].join("."), message: "unknown field" }))
-				: [{ path: issue.path.join("."), message: issue.message }],
-		),
+	const errors = error.issues.flatMap((issue) =>
+		issue.code === "unrecognized_keys"
+			? issue.keys.map((key) => ({ path: [...issue.path, key].join("."), message: "unknown field" }))
+			: [{ path: issue.path.join("."), message: issue.message }],
 	);
+	return new Problem("invalid_request", undefined, errors.slice(0, NAMED));
 }
 
 /** Every route below `/v1` asks for this. */

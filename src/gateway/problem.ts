@@ -1,7 +1,14 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { describe, writeLine } from "../log.ts";
 import { ShardUnavailable } from "../store/database.ts";
+import { SECURITY_HEADERS } from "./headers.ts";
+import { type Language, languageFor } from "./language.ts";
+import { routeOf } from "./route.ts";
+import { ja } from "./texts/ja.ts";
+import { ko } from "./texts/ko.ts";
+import { zhHans } from "./texts/zh-hans.ts";
 
 /**
  * Every error that a client can get: its stable code, status and title. `docs/errors.md` explains
@@ -25,6 +32,7 @@ export const PROBLEMS = {
 	account_not_found: [404, "There is no such account"],
 	post_not_found: [404, "There is no such post"],
 	friend_request_not_found: [404, "There is no such friend request"],
+	method_not_allowed: [405, "This address does not know the method"],
 	already_friends: [409, "You are friends already"],
 	friend_limit_reached: [409, "One of you has as many friends as an account can have"],
 	follow_limit_reached: [409, "You follow as many accounts as an account can follow"],
@@ -34,12 +42,13 @@ export const PROBLEMS = {
 	idempotency_key_reused: [422, "The idempotency key belongs to another request"],
 	seq_outdated: [410, "The log does not reach back so far: read the feed anew"],
 	body_too_large: [413, "The body is too large"],
-	unsupported_media_type: [415, "The body must be application/json"],
+	unsupported_media_type: [415, "The body must be application/json in UTF-8"],
 	upgrade_required: [426, "This address speaks WebSocket"],
 	too_many_streams: [429, "Too many devices are connected"],
 	too_many_requests: [429, "Too many requests"],
 	internal_error: [500, "Something went wrong on our side"],
 	unavailable: [503, "A part of the service is not available"],
+	timed_out: [503, "There was no answer in time"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -53,12 +62,15 @@ export interface FieldError {
 /** Thrown by handlers and rules; {@link respondWithProblem} turns it into a document (RFC 9457). */
 export class Problem extends Error {
 	readonly code: ProblemCode;
+	/** What is to be said of this one beside its title, in English. */
+	readonly detail: string | undefined;
 	readonly errors: readonly FieldError[] | undefined;
 
-	constructor(code: ProblemCode, detail: string = PROBLEMS[code][1], errors?: readonly FieldError[]) {
-		super(detail);
+	constructor(code: ProblemCode, detail?: string, errors?: readonly FieldError[]) {
+		super(detail ?? PROBLEMS[code][1]);
 		this.name = "Problem";
 		this.code = code;
+		this.detail = detail;
 		this.errors = errors;
 	}
 
@@ -72,25 +84,53 @@ export function respondWithProblem(error: unknown, c: Context): Response {
 	const requestId: string = c.get("requestId") ?? "";
 	const problem = toProblem(error);
 	if (problem.status >= 500) {
-		const { name, message, stack } =
-			error instanceof Error ? error : { name: "thrown", message: String(error), stack: undefined };
-		const causes = causesOf(error).map(String);
-		console.error(JSON.stringify({ level: "error", requestId, route: c.req.routePath, name, message, causes, stack }));
+		const causes = causesOf(error).map(describe);
+		writeLine("error", "request failed", { route: routeOf(c), error: describe(error), causes, at: framesOf(error) });
 	}
-	const [status, title] = PROBLEMS[problem.code];
+	c.set("problem", problem.code);
+	const [status] = PROBLEMS[problem.code];
+	const language = languageFor(c.req.header("accept-language"));
+	const title = titleOf(problem.code, language);
 	const document = {
 		type: `urn:edgefeed:problem:${problem.code}`,
 		title,
 		status,
-		detail: problem.message,
+		detail: problem.detail ?? title,
 		code: problem.code,
 		...(problem.errors ? { errors: problem.errors } : {}),
 		requestId,
 	};
-	const headers: Record<string, string> = { "content-type": "application/problem+json" };
+	const headers: Record<string, string> = {
+		...SECURITY_HEADERS,
+		"content-type": "application/problem+json",
+		"content-language": language,
+	};
+	c.header("vary", "Accept-Language", { append: true });
 	// RFC 6750, section 3: a 401 says which scheme is wanted.
 	if (status === 401) headers["www-authenticate"] = "Bearer";
 	return c.body(JSON.stringify(document), status, headers);
+}
+
+/** The titles in the languages other than that of {@link PROBLEMS}. */
+const TITLES: Readonly<Record<Exclude<Language, "en">, Readonly<Record<ProblemCode, string>>>> = {
+	ko,
+	ja,
+	"zh-Hans": zhHans,
+};
+
+export function titleOf(code: ProblemCode, language: Language): string {
+	return language === "en" ? PROBLEMS[code][1] : TITLES[language][code];
+}
+
+/** Where an error was thrown, without its message. */
+function framesOf(error: unknown): string[] | undefined {
+	if (!(error instanceof Error) || error.stack === undefined) return undefined;
+	const start = error.stack.indexOf(error.message) + error.message.length;
+	return error.stack
+		.slice(start)
+		.split("\n")
+		.map((line) => line.trim())
+		.filter((line) => line.startsWith("at "));
 }
 
 function toProblem(error: unknown): Problem {
@@ -98,6 +138,7 @@ function toProblem(error: unknown): Problem {
 	if (error instanceof HTTPException) {
 		if (error.status === 400) return new Problem("malformed_json");
 		if (error.status === 413) return new Problem("body_too_large");
+		if (error.status === 415) return new Problem("unsupported_media_type");
 	}
 	return new Problem(isOutage(error) ? "unavailable" : "internal_error");
 }

@@ -86,7 +86,11 @@ export async function readPublicPages(
 			const url = new URL(question, "https://edgefeed.internal");
 			const params = idParam.safeParse({ id: url.pathname.split("/")[3] });
 			if (!params.success) throw new Problem("not_found");
-			const query = querySchema.safeParse(Object.fromEntries(url.searchParams));
+			const given = Map.groupBy(url.searchParams, ([name]) => name);
+			// As everywhere: a parameter that comes twice is no text any more.
+			const query = querySchema.safeParse(
+				Object.fromEntries(Array.from(given, ([name, pairs]) => [name, pairs.length > 1 ? pairs : pairs[0]?.[1]])),
+			);
 			if (!query.success) throw invalid(query.error);
 			const { limit, cursor, fields } = query.data;
 			const page = await readPublicPage(services, params.data.id, decodePostCursor(cursor), limit, fields);

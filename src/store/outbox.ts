@@ -1,6 +1,7 @@
 import { type SQL, sql } from "drizzle-orm";
 import { z } from "zod";
 import { reportFailure } from "../report.ts";
+import { traceparent } from "../trace.ts";
 import { inTime } from "../within.ts";
 import type { ShardDatabase } from "./database.ts";
 import { isServed } from "./dialect.ts";
@@ -16,18 +17,20 @@ import type { Shards } from "./shards.ts";
  */
 
 const id = z.string().refine(isId) as unknown as z.ZodType<Id>;
+/** The `traceparent` of what promised it: one that is malformed is no reason to leave work undone. */
+const trace = z.string().max(100).optional().catch(undefined);
 
 export const taskSchema = z.discriminatedUnion("kind", [
 	/** Bring a post to everyone who follows its author and may see it. */
-	z.object({ kind: z.literal("add"), postId: id, authorId: id, audience: z.int() }),
+	z.object({ kind: z.literal("add"), postId: id, authorId: id, audience: z.int(), trace }),
 	/** Tell of an edited post in the timelines that have it. */
-	z.object({ kind: z.literal("edit"), postId: id, authorId: id, audience: z.int() }),
+	z.object({ kind: z.literal("edit"), postId: id, authorId: id, audience: z.int(), trace }),
 	/** Take a deleted post out of the timelines of whoever was ever in its audience, and its comments and likes out of the store. */
-	z.object({ kind: z.literal("remove"), postId: id, authorId: id, audience: z.int() }),
+	z.object({ kind: z.literal("remove"), postId: id, authorId: id, audience: z.int(), trace }),
 	/** Have every follower's timeline look whether the author is heavy. */
-	z.object({ kind: z.literal("herald"), authorId: id }),
+	z.object({ kind: z.literal("herald"), authorId: id, trace }),
 	/** Make the two sides of a pair, and the timelines of those whose view has changed, agree; `hold` is the job whose place to give back. */
-	z.object({ kind: z.literal("settle"), low: id, high: id, timelines: z.array(id), hold: id }),
+	z.object({ kind: z.literal("settle"), low: id, high: id, timelines: z.array(id), hold: id, trace }),
 ]);
 export type Task = z.infer<typeof taskSchema>;
 export type TaskOf<K extends Task["kind"]> = Extract<Task, { kind: K }>;
@@ -55,7 +58,7 @@ export function sweepDelay(attempts: number, random: number): number {
 
 /** The statement that promises a job: put it into the batch that makes the change, which fails when the job's id is taken. */
 export function promise({ id, task }: Job, now: number): SQL {
-	return sql`INSERT INTO outbox (id, task, due_at) VALUES (${id}, ${JSON.stringify(task)}, ${now + SWEEP_AFTER})`;
+	return sql`INSERT INTO outbox (id, task, due_at) VALUES (${id}, ${JSON.stringify({ trace: traceparent(), ...task })}, ${now + SWEEP_AFTER})`;
 }
 
 /** Whether a write failed because its id belongs to another row. */
@@ -135,7 +138,7 @@ export async function backlog(database: ShardDatabase): Promise<{ count: number;
 }
 
 /** The message of the `fanout` queue: look at this job. The version is the message's form. */
-export const jobMessageSchema = z.object({ v: z.literal(1), jobId: id });
+export const jobMessageSchema = z.object({ v: z.literal(1), jobId: id, trace });
 export type JobMessage = z.infer<typeof jobMessageSchema>;
 
 /** `sendBatch` takes so many messages (https://developers.cloudflare.com/queues/platform/limits/). */
@@ -153,7 +156,9 @@ export class Doorbell {
 	async ring(jobIds: readonly Id[]): Promise<void> {
 		for (let at = 0; at < jobIds.length; at += SEND_BATCH) {
 			try {
-				const messages = jobIds.slice(at, at + SEND_BATCH).map((jobId) => ({ body: { v: 1 as const, jobId } }));
+				const messages = jobIds
+					.slice(at, at + SEND_BATCH)
+					.map((jobId) => ({ body: { v: 1 as const, jobId, trace: traceparent() } }));
 				await inTime(PATIENCE, this.#queue.sendBatch(messages), "the queue takes too long");
 			} catch (error) {
 				reportFailure("jobs are left to the sweeper", error, { jobIds: jobIds.slice(at, at + SEND_BATCH) });

@@ -1,3 +1,4 @@
+import { nameInLog } from "../log.ts";
 import { reportFailure } from "../report.ts";
 import type { Id } from "../store/ids.ts";
 import type { Arrival, Delivery } from "./changes.ts";
@@ -50,7 +51,7 @@ export class Build {
 			this.#reject = reject;
 		});
 		// Whoever waits hears of a failure too.
-		this.finished.catch((error) => reportFailure("a timeline was not built", error, { owner }));
+		this.finished.catch((error) => reportFailure("a timeline was not built", error, { account: nameInLog(owner) }));
 		this.restart();
 	}
 

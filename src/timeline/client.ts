@@ -1,5 +1,7 @@
+import { nameInLog } from "../log.ts";
 import { reportFailure } from "../report.ts";
 import type { Id } from "../store/ids.ts";
+import { traceparent } from "../trace.ts";
 import { callObject } from "./call.ts";
 import type { Audit, Changes, Delivery, Entry, Marker, Sights, Span, View } from "./changes.ts";
 import { type Homes, inJurisdiction } from "./homes.ts";
@@ -17,10 +19,10 @@ export class Timeline {
 	}
 
 	async page(span: Span): Promise<View> {
-		return unpackView(await this.#call((stub) => stub.page(span)));
+		return unpackView(await this.#call((stub) => stub.page(span, traceparent())));
 	}
 	changes(since: number, limit: number): Promise<Changes> {
-		return this.#call(async (stub): Promise<Changes> => stub.changes(since, limit));
+		return this.#call(async (stub): Promise<Changes> => stub.changes(since, limit, traceparent()));
 	}
 	marker(): Promise<Marker> {
 		return this.#call((stub) => stub.marker());
@@ -38,25 +40,25 @@ export class Timeline {
 		return this.#call((stub) => stub.seq());
 	}
 	apply(changes: Delivery[]): Promise<number> {
-		return this.#call((stub) => stub.apply(changes));
+		return this.#call((stub) => stub.apply(changes, traceparent()));
 	}
 	like(postId: Id, liked: boolean, at: number): Promise<number> {
-		return this.#call((stub) => stub.like(postId, liked, at));
+		return this.#call((stub) => stub.like(postId, liked, at, traceparent()));
 	}
 	changeProfile(): Promise<number> {
 		return this.#call((stub) => stub.changeProfile());
 	}
 	retie(other: Id): Promise<void> {
-		return this.#call((stub) => stub.retie(other));
+		return this.#call((stub) => stub.retie(other, traceparent()));
 	}
 	hear(authorId: Id, postId: Id): Promise<boolean> {
-		return this.#call((stub) => stub.hear(authorId, postId));
+		return this.#call((stub) => stub.hear(authorId, postId, traceparent()));
 	}
 	drop(): Promise<void> {
 		return this.#call((stub) => stub.drop());
 	}
 	audit(repair: boolean): Promise<Audit> {
-		return this.#call((stub) => stub.audit(repair));
+		return this.#call((stub) => stub.audit(repair, traceparent()));
 	}
 	issueTicket(tokenExpiresAt: number): Promise<{ ticket: string; goodUntil: number }> {
 		return this.#call((stub) => stub.issueTicket(tokenExpiresAt));
@@ -106,7 +108,7 @@ export class Timelines {
 		try {
 			return await change(this.of(owner));
 		} catch (error) {
-			reportFailure("a timeline was not told of its owner's own doing", error, { owner });
+			reportFailure("a timeline was not told of its owner's own doing", error, { account: nameInLog(owner) });
 			return null;
 		}
 	}

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Metrics } from "../metrics.ts";
 import { reportFailure } from "../report.ts";
 import { asId, type Id } from "../store/ids.ts";
+import { underTrace } from "../trace.ts";
 import { audit } from "./audit.ts";
 import type { Audit, Changes, Delivery, Entry, Marker, Reason, Sights, Span, View } from "./changes.ts";
 import { Idempotency, type Reservation } from "./idempotency.ts";
@@ -70,8 +71,15 @@ export class TimelineObject extends DurableObject {
 		this.#readAt = Number(this.#storage.meta("read") ?? 0);
 	}
 
-	/** A page of what is shown, the timeline being built first when it is cold: a {@link View}, packed. */
-	async page(span: Span): Promise<string> {
+	/**
+	 * A page of what is shown, the timeline being built first when it is cold: a {@link View}, packed. The last argument
+	 * of a call is the `traceparent` of what it is a part of.
+	 */
+	async page(span: Span, trace?: string): Promise<string> {
+		return underTrace(trace, () => this.#page(span));
+	}
+
+	async #page(span: Span): Promise<string> {
 		const { log, relations, seq, changedAt, building } = await this.#look();
 		const now = Date.now();
 		const reasonOf = (author: Id) => this.#reasonOf(author, relations, now);
@@ -90,7 +98,11 @@ export class TimelineObject extends DurableObject {
 	}
 
 	/** What came after a number, at most `limit` changes. */
-	async changes(since: number, limit: number): Promise<Changes> {
+	async changes(since: number, limit: number, trace?: string): Promise<Changes> {
+		return underTrace(trace, () => this.#changes(since, limit));
+	}
+
+	async #changes(since: number, limit: number): Promise<Changes> {
 		const { log, seq, building } = await this.#look();
 		const { touched } = this.#timeline;
 		if (!building) return { ...log.changes(since, limit), touched };
@@ -139,13 +151,13 @@ export class TimelineObject extends DurableObject {
 	}
 
 	/** {@link Projection.apply} */
-	async apply(deliveries: Delivery[]): Promise<number> {
-		return this.#timeline.apply(deliveries);
+	async apply(deliveries: Delivery[], trace?: string): Promise<number> {
+		return underTrace(trace, () => this.#timeline.apply(deliveries));
 	}
 
 	/** {@link Projection.like} */
-	async like(postId: Id, liked: boolean, at: number): Promise<number> {
-		return this.#timeline.like(postId, liked, at);
+	async like(postId: Id, liked: boolean, at: number, trace?: string): Promise<number> {
+		return underTrace(trace, () => this.#timeline.like(postId, liked, at));
 	}
 
 	/** {@link Projection.changeProfile} */
@@ -159,15 +171,19 @@ export class TimelineObject extends DurableObject {
 	}
 
 	/** {@link Projection.retie} */
-	async retie(other: Id): Promise<void> {
+	async retie(other: Id, trace?: string): Promise<void> {
+		return underTrace(trace, () => this.#retie(other));
+	}
+
+	async #retie(other: Id): Promise<void> {
 		await this.#timeline.retie(other);
 		if (this.#sockets.connected && this.#timeline.relations?.of(other).heavy) await this.#join();
 	}
 
 	/** A heavy author has posted. @returns false when nobody is connected who would want to know. */
-	async hear(authorId: Id, postId: Id): Promise<boolean> {
+	async hear(authorId: Id, postId: Id, trace?: string): Promise<boolean> {
 		if (!this.#sockets.connected) return false;
-		this.#timeline.apply([{ kind: "add", postId, authorId, reason: "follow", via: "pull" }]);
+		underTrace(trace, () => this.#timeline.apply([{ kind: "add", postId, authorId, reason: "follow", via: "pull" }]));
 		return true;
 	}
 
@@ -177,8 +193,8 @@ export class TimelineObject extends DurableObject {
 	}
 
 	/** {@link audit} */
-	async audit(repair: boolean): Promise<Audit> {
-		return audit(this.#timeline, this.#services.source, this.#owner(), { repair });
+	async audit(repair: boolean, trace?: string): Promise<Audit> {
+		return underTrace(trace, () => audit(this.#timeline, this.#services.source, this.#owner(), { repair }));
 	}
 
 	/** {@link Tickets.issue} */
