@@ -12,4 +12,9 @@ declare module "node:crypto" {
 		digest(encoding: "base64"): string;
 	}
 	export function createHash(algorithm: "sha1"): Hash;
+	interface Hmac {
+		update(text: string): Hmac;
+		digest(encoding: "base64url"): string;
+	}
+	export function createHmac(algorithm: "sha256", key: string): Hmac;
 }

@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import { sendRendered } from "../gateway/conditional.ts";
 import { decodeCursor, encodeCursor } from "../gateway/cursor.ts";
+import type { RateLimits } from "../gateway/limits.ts";
 import {
 	createRouter,
 	type Gateway,
@@ -104,13 +105,23 @@ export function feedRoutes(services: FeedRouteServices) {
  * Sends a page that is kept before anything else is done: most requests end here. What was kept was asked for in the
  * same words, which were checked then, and a token that is remembered needs no waiting.
  */
-export function sendKept({ pages, tokens }: { pages: FeedPages; tokens: AccessTokens }): MiddlewareHandler<Gateway> {
+export function sendKept({
+	pages,
+	tokens,
+	limits,
+}: {
+	pages: FeedPages;
+	tokens: AccessTokens;
+	limits: RateLimits;
+}): MiddlewareHandler<Gateway> {
 	return (c, next) => {
 		const claims = c.req.method === "GET" ? tokens.recall(c.req.header("authorization")) : undefined;
 		if (!claims) return next();
 		const { question, minSeq } = questionOf(c.req.url);
 		const found = pages.find(claims.viewer, question, minSeq);
-		return found?.freshness === "HIT" ? Promise.resolve(send(c, found.page, "HIT", "")) : next();
+		// Who is fast goes the long way, on which she is counted.
+		const good = found?.freshness === "HIT" && limits.passes("read", claims.viewer);
+		return good ? Promise.resolve(send(c, found.page, "HIT", "")) : next();
 	};
 }
 

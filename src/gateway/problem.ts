@@ -40,6 +40,7 @@ export const PROBLEMS = {
 	too_many_requests: [429, "Too many requests"],
 	internal_error: [500, "Something went wrong on our side"],
 	unavailable: [503, "A part of the service is not available"],
+	feature_disabled: [503, "This is switched off at present"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -71,7 +72,8 @@ export class Problem extends Error {
 export function respondWithProblem(error: unknown, c: Context): Response {
 	const requestId: string = c.get("requestId") ?? "";
 	const problem = toProblem(error);
-	if (problem.status >= 500) {
+	// What operators have switched off is no fault.
+	if (problem.status >= 500 && problem.code !== "feature_disabled") {
 		const { name, message, stack } =
 			error instanceof Error ? error : { name: "thrown", message: String(error), stack: undefined };
 		const causes = causesOf(error).map(String);
