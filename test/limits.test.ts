@@ -79,9 +79,23 @@ describe("a network", () => {
 		expectRefusal(await signUpAs("limited_3"), "sign-up");
 	});
 
+	it("asks for so many mails, and everybody together for so many to one address", async () => {
+		const at = isolate({ reset: { limit: 5, seconds: 60 }, "reset-name": { limit: 2, seconds: 60 } });
+		const ask = async (email: string, address: string) => {
+			const body = { email };
+			const answer = await at.call("POST", "/auth/request-password-reset", { body, headers: from(address) });
+			return [answer.status === 429, /^"([\w-]+)"/.exec(answer.headers.get("ratelimit-policy") ?? "")?.[1]];
+		};
+		for (let time = 0; time < 2; time++) expect(await ask("mailed@feed.test", network())).toEqual([false, "reset"]);
+		expect(await ask("Mailed@feed.test", network())).toEqual([true, "reset-name"]);
+		const here = network();
+		for (let time = 0; time < 5; time++) expect(await ask(`mailed_${time}@feed.test`, here)).toEqual([false, "reset"]);
+		expect(await ask("mailed_5@feed.test", here)).toEqual([true, "reset"]);
+	});
+
 	it("that shows no token is counted, and no account with it", async () => {
 		const ann = await signUp("Ann");
-		const at = isolate({ open: { limit: 4, seconds: 60 } });
+		const at = isolate({ open: { limit: 4, seconds: 3600 } });
 		const here = network();
 		const read = (token?: string) => at.call("GET", `/v1/accounts/${ann.id}/posts`, { token, headers: from(here) });
 		const statuses = [];
@@ -186,7 +200,7 @@ describe("an account", () => {
 	});
 
 	it("reads so often in an isolate, is told when half is used up, and does not slow others down", async () => {
-		const at = isolate({ read: { limit: 6, seconds: 60 } });
+		const at = isolate({ read: { limit: 6, seconds: 3600 } });
 		const answers = [];
 		for (let time = 0; time < 8; time++) answers.push(await at.as(ann, "GET", "/v1/accounts/me"));
 		expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200, 429, 429]);
@@ -198,7 +212,7 @@ describe("an account", () => {
 	});
 
 	it("is refused pages that are kept, too", async () => {
-		const at = isolate({ read: { limit: 6, seconds: 60 } });
+		const at = isolate({ read: { limit: 6, seconds: 3600 } });
 		const statuses = [];
 		const kept = [];
 		for (let time = 0; time < 8; time++) {
@@ -211,7 +225,7 @@ describe("an account", () => {
 	});
 
 	it("writes and looks for names so often, and a refusal changes nothing", async () => {
-		const at = isolate({ write: { limit: 2, seconds: 60 }, search: { limit: 2, seconds: 60 } });
+		const at = isolate({ write: { limit: 2, seconds: 3600 }, search: { limit: 2, seconds: 3600 } });
 		const text = "only so often";
 		for (const status of [201, 201, 429]) expect((await at.as(ben, "POST", "/v1/posts", { text })).status).toBe(status);
 		expect((await ben.texts()).filter((each) => each === text)).toHaveLength(2);

@@ -68,8 +68,8 @@ interface Bucket {
 	at: number;
 }
 
-/** Accounts and networks that an isolate counts for. */
-const BUCKETS = 20_000;
+/** Accounts or networks that an isolate counts for, in each class. */
+const BUCKETS = 10_000;
 
 export interface RateLimitsOptions {
 	limits: LimitSettings;
@@ -86,12 +86,14 @@ export class RateLimits {
 	readonly #limits: LimitSettings;
 	readonly #counters: RateLimitsOptions["counters"];
 	readonly #now: () => number;
-	readonly #buckets = new LRUCache<string, Bucket>({ max: BUCKETS });
+	readonly #buckets: Readonly<Record<LimitClass, LRUCache<string, Bucket>>>;
 
 	constructor({ limits, counters, now }: RateLimitsOptions) {
 		this.#limits = limits;
 		this.#counters = counters;
 		this.#now = now;
+		const buckets = () => new LRUCache<string, Bucket>({ max: BUCKETS });
+		this.#buckets = { read: buckets(), write: buckets(), search: buckets(), ops: buckets(), open: buckets() };
 	}
 
 	/**
@@ -129,11 +131,10 @@ export class RateLimits {
 	#bucketOf(kind: LimitClass, subject: string): Bucket {
 		const { limit, seconds } = (this.#limits as Limits)[kind];
 		const now = this.#now();
-		const key = kind + subject;
-		const bucket = this.#buckets.get(key);
+		const bucket = this.#buckets[kind].get(subject);
 		if (bucket === undefined) {
 			const full = { tokens: limit, at: now };
-			this.#buckets.set(key, full);
+			this.#buckets[kind].set(subject, full);
 			return full;
 		}
 		if (now > bucket.at) {

@@ -9,9 +9,9 @@ type SignInClass = "sign-in" | "sign-up" | "reset";
 
 /** What tries a secret, what makes accounts and what sends mails. */
 const CLASSES: readonly (readonly [RegExp, SignInClass])[] = [
-	[/^\/auth\/(?:sign-in|two-factor|passkey)(?:\/|$)/, "sign-in"],
-	[/^\/auth\/sign-up(?:\/|$)/, "sign-up"],
-	[/^\/auth\/(?:(?:request|forget|reset)-password|send-verification-(?:email|otp))(?:\/|$)/, "reset"],
+	[/^\/auth\/(?:sign-up|sign-in\/anonymous)(?:\/|$)/, "sign-up"],
+	[/^\/auth\/(?:sign-in|two-factor|change-password|passkey\/verify-authentication)(?:\/|$)/, "sign-in"],
+	[/^\/auth\/(?:request-password-reset|reset-password|send-verification-email|change-email)(?:\/|$)/, "reset"],
 ];
 
 /** Longer ones are no names: the route refuses them. */
