@@ -26,7 +26,7 @@ export default defineConfig({
 							bindings: {
 								AUTH_SECRET: "a secret that only the tests know, 123",
 								OPERATOR_SECRET: "operator secret of the tests",
-								AUTH_RATE_LIMIT: "off",
+								RATE_LIMITS: "off",
 								SHARD_MAP_REFRESH_SECONDS: 0.25,
 								// Most tests ask what is so now; what is kept, and for how long, has tests of its own.
 								CACHE_PAGES: "off",

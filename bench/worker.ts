@@ -103,7 +103,7 @@ export function buildWorker(outdir: string, entry?: string): string {
 
 export function makeSecrets() {
 	const secret = () => randomBytes(32).toString("hex");
-	return { AUTH_SECRET: secret(), OPERATOR_SECRET: secret(), AUTH_RATE_LIMIT: "off", LOG_REQUESTS: "errors" };
+	return { AUTH_SECRET: secret(), OPERATOR_SECRET: secret(), RATE_LIMITS: "off", LOG_REQUESTS: "errors" };
 }
 
 export interface WorkerOptions {

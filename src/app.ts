@@ -1,6 +1,7 @@
 import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
+import { configRoutes } from "./config/routes.ts";
 import { deliveryRoutes } from "./fanout/routes.ts";
 import { noteOwnWrites } from "./feed/own-writes.ts";
 import { feedRoutes, sendKept } from "./feed/routes.ts";
@@ -10,11 +11,14 @@ import { limitBody, requireJson } from "./gateway/body.ts";
 import { carryBookmarks } from "./gateway/bookmarks.ts";
 import { privately } from "./gateway/conditional.ts";
 import { allowOrigins } from "./gateway/cors.ts";
+import { refuseSwitchedOff } from "./gateway/features.ts";
+import { limitAccount, limitNetwork, limitStrangers } from "./gateway/limits.ts";
 import { methodsOf } from "./gateway/methods.ts";
 import { observe } from "./gateway/observe.ts";
 import { createRouter } from "./gateway/openapi.ts";
 import { Problem, respondWithProblem } from "./gateway/problem.ts";
 import { sendReadiness } from "./gateway/readiness.ts";
+import { limitSignIns } from "./gateway/sign-in-limits.ts";
 import { limitTime } from "./gateway/timeout.ts";
 import { requireToken } from "./gateway/tokens.ts";
 import { blockRoutes } from "./graph/block-routes.ts";
@@ -22,6 +26,7 @@ import { followRoutes } from "./graph/follow-routes.ts";
 import { friendRoutes } from "./graph/friend-routes.ts";
 import { auditRoutes } from "./ops/audit.ts";
 import { deadLetterRoutes } from "./ops/dead-letters.ts";
+import { flagRoutes } from "./ops/flags.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
 import { roleRoutes } from "./ops/roles.ts";
 import { requireOperator } from "./ops/secret.ts";
@@ -62,15 +67,29 @@ export function createApp(services: Services) {
 
 	const bookmarks = carryBookmarks(services.settings.READ_REPLICAS === "on", services.now);
 	const timeout = limitTime(REQUEST_TIMEOUT_SECONDS * 1000, services.defer);
-	app.use("/auth/*", timeout, bookmarks, limitBody(BODY), requireJson);
+	const { limits } = services;
+	const switches = refuseSwitchedOff(services.flags);
+	app.use("/auth/*", timeout, limitNetwork(limits, "open"), switches, bookmarks, limitBody(BODY), requireJson);
+	app.use(
+		"/auth/*",
+		limitSignIns({
+			limits: services.settings.RATE_LIMITS,
+			throttle: services.throttle,
+			secret: services.settings.AUTH_SECRET,
+			familiar: (name, network) => services.familiar.has(name, network),
+		}),
+	);
+	app.use("/v1/*", limitStrangers(limits), switches);
 	// Before the token is required: a stream's can come in other ways.
+	app.route("/", configRoutes({ ...services, clientLimits: { ...services.clientLimits, bodyBytes: BODY } }));
 	app.route("/", streamRoutes(services));
 	app.route("/", publicPageRoutes(services));
 	app.use("/v1/*", timeout, privately, requireToken(services.tokens), bookmarks);
-	app.use("/v1/*", limitBody(BODY), requireJson, noteOwnWrites(services));
+	app.use("/v1/*", limitAccount(limits), limitBody(BODY), requireJson, noteOwnWrites(services));
 	app.use(
 		"/ops/*",
 		requireOperator(services.settings.OPERATOR_SECRET, services.tokens),
+		limitNetwork(limits, "ops"),
 		limitBody(IMPORT_BODY),
 		requireJson,
 	);
@@ -96,6 +115,7 @@ export function createApp(services: Services) {
 	app.route("/", deadLetterRoutes(services));
 	app.route("/", roleRoutes(services));
 	app.route("/", shardRoutes(services));
+	app.route("/", flagRoutes(services));
 	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));
 
 	const scheme = { type: "http", scheme: "bearer" } as const;

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { GridObject } from "./cache/embedded.ts";
 import type { ChannelObject } from "./fanout/channel.ts";
+import { limitsSchema } from "./gateway/limits.ts";
 import type { ReactionsObject } from "./posts/reactions.ts";
 import { regionSchema, shardMapSchema } from "./store/shard-map.ts";
 import { jurisdictionsSchema } from "./timeline/homes.ts";
@@ -18,6 +19,11 @@ export interface Env {
 	readonly ASSETS: Fetcher;
 	/** Optional: figures go to the log without it. */
 	readonly METRICS?: AnalyticsEngineDataset;
+	/** Optional: without them an isolate counts for itself alone. */
+	readonly READ_LIMITER?: RateLimit;
+	readonly WRITE_LIMITER?: RateLimit;
+	readonly SEARCH_LIMITER?: RateLimit;
+	readonly OPEN_LIMITER?: RateLimit;
 	/** The databases that the shard map names, and the settings below, still unchecked. */
 	readonly [name: string]: unknown;
 }
@@ -42,7 +48,8 @@ const settingsSchema = z.object({
 	DELIVER_QUEUES: z.array(z.string().min(1)).min(1).default(["DELIVER"]),
 	/** How often a timeline checks itself against the store; 0 is never. */
 	AUDIT_EVERY_HOURS: z.number().min(0).default(168),
-	AUTH_RATE_LIMIT: z.enum(["on", "off"]),
+	/** How often somebody may ask for something; "off" to measure and to test. */
+	RATE_LIMITS: limitsSchema.prefault({}),
 	/** Whether requests that only read may be answered by replicas of the shards. */
 	READ_REPLICAS: z.enum(["on", "off"]).default("off"),
 	/** What is written about requests: docs/logs.md. */

@@ -21,6 +21,7 @@ export const METRICS = [
 	"cache_grid_opened",
 	"cache_refused",
 	"revocations_stale",
+	"throttle_failures",
 ] as const;
 export type Metric = (typeof METRICS)[number];
 

@@ -1,16 +1,20 @@
 import { tracing, waitUntil } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
 import { createRemoteJWKSet, customFetch } from "jose";
+import { FamiliarNetworks } from "./accounts/familiar.ts";
 import { Identity } from "./accounts/identity.ts";
 import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { AccountStore } from "./accounts/store.ts";
 import { Breaker } from "./cache/breaker.ts";
 import { EdgeCache } from "./cache/edge.ts";
-import { EmbeddedGrid } from "./cache/embedded.ts";
+import { EmbeddedGrid, EmbeddedThrottle } from "./cache/embedded.ts";
 import { Layered } from "./cache/layered.ts";
 import { Memory } from "./cache/memory.ts";
-import { RedisGrid } from "./cache/redis.ts";
+import { RedisGrid, RedisThrottle } from "./cache/redis.ts";
+import { SteadyThrottle } from "./cache/throttle.ts";
+import { FlagTable, SharedFlags } from "./config/flag-table.ts";
+import { LiveFlags } from "./config/live-flags.ts";
 import { type Env, parseSettings, type Settings } from "./env.ts";
 import { ConnectedAccounts } from "./fanout/channel.ts";
 import type { FanoutServices } from "./fanout/consume.ts";
@@ -21,6 +25,7 @@ import { ProgressStore } from "./fanout/progress.ts";
 import { FeedPages } from "./feed/pages.ts";
 import { FeedPosts } from "./feed/posts.ts";
 import { StoreSource } from "./feed/source.ts";
+import { RateLimits } from "./gateway/limits.ts";
 import { idSchema } from "./gateway/openapi.ts";
 import { type Part, Readiness } from "./gateway/readiness.ts";
 import { RequestLog } from "./gateway/request-log.ts";
@@ -28,12 +33,13 @@ import { Revocations } from "./gateway/revocations.ts";
 import { TicketSeal } from "./gateway/tickets.ts";
 import { AccessTokens, type TokenRules } from "./gateway/tokens.ts";
 import { Graph } from "./graph/graph.ts";
-import { LEVELS } from "./graph/rules.ts";
+import { FOLLOW_LIMIT, FRIEND_LIMIT, LEVELS } from "./graph/rules.ts";
 import { RelationStore } from "./graph/store.ts";
 import { nameAccountsBy } from "./log.ts";
 import { Metrics, Tally } from "./metrics.ts";
 import { Verifier } from "./ops/verifier.ts";
 import { LikeStore } from "./posts/likes.ts";
+import { TEXT_LENGTH } from "./posts/post.ts";
 import { Posts } from "./posts/posts.ts";
 import { keptPageSchema, PUBLIC_PAGE_BOUND, readPublicPages } from "./posts/public-pages.ts";
 import { Reactions } from "./posts/reactions.ts";
@@ -50,6 +56,7 @@ import { Shards } from "./store/shards.ts";
 import { Timelines } from "./timeline/client.ts";
 import { Homes } from "./timeline/homes.ts";
 import type { TimelineServices } from "./timeline/object.ts";
+import { SOCKET_LIMIT } from "./timeline/sockets.ts";
 import { HEADS } from "./timeline/source.ts";
 import { Trace } from "./trace.ts";
 
@@ -125,13 +132,14 @@ function build(env: Env) {
 		metrics,
 		now,
 	});
+	const flagTable = new FlagTable(env.IDENTITY, now);
+	const flags = new LiveFlags(new SharedFlags(flagTable, { ...cache, beyond: [cache.edge] }), cache.defer, now);
 	const sessions = new Sessions(env.IDENTITY, revocations, now);
 	const identity = new Identity({
 		database: env.IDENTITY,
 		secret: settings.AUTH_SECRET,
 		issuer: settings.TOKEN_ISSUER,
 		audience: settings.TOKEN_AUDIENCE,
-		rateLimit: settings.AUTH_RATE_LIMIT === "on",
 		publicUrl: settings.PUBLIC_URL,
 		map,
 		minter,
@@ -184,6 +192,26 @@ function build(env: Env) {
 		tokens: new AccessTokens({ ...tokenIssue(identity, settings), revocations, now }),
 		tickets: new TicketSeal(settings.AUTH_SECRET),
 		identity,
+		flagTable,
+		flags,
+		limits: new RateLimits({
+			limits: settings.RATE_LIMITS,
+			counters: {
+				read: env.READ_LIMITER,
+				write: env.WRITE_LIMITER,
+				search: env.SEARCH_LIMITER,
+				open: env.OPEN_LIMITER,
+			},
+			now,
+		}),
+		throttle: throttleOf(env, settings, cache.tally, now),
+		familiar: new FamiliarNetworks(env.IDENTITY, now),
+		clientLimits: {
+			textLength: TEXT_LENGTH.max,
+			friends: FRIEND_LIMIT,
+			following: FOLLOW_LIMIT,
+			streams: SOCKET_LIMIT,
+		},
 		sessions,
 		identityDatabase: env.IDENTITY,
 		accounts,
@@ -278,6 +306,16 @@ function layersOf(env: Env, settings: Settings, tally: Tally, now: () => number)
 		defer: waitUntil as (work: Promise<unknown>) => void,
 		now,
 	};
+}
+
+/** Where limits are counted that must be exact: beside the data grid. */
+function throttleOf(env: Env, settings: Settings, tally: Tally, now: () => number) {
+	const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = settings;
+	const exact =
+		url !== undefined && token !== undefined
+			? new RedisThrottle({ url, token })
+			: new EmbeddedThrottle(env.GRID, settings.DEFAULT_REGION);
+	return new SteadyThrottle(exact, { tally, now });
 }
 
 function queueOf(env: Env, name: string): Queue<ChunkMessage> {

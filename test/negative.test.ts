@@ -234,6 +234,26 @@ const CASES: Record<string, Case> = {
 		body: () => ({}),
 		badFields: { cursor: ["nonsense", "", 5], extra: [1] },
 	},
+	"GET /v1/config": {
+		path: () => "/v1/config?deviceId=device-of-the-tests",
+		anonymous: true,
+		badQuery: { deviceId: ["short", "has space here", "x".repeat(65)], platform: ["vax"], version: ["x", "1.", "-1"] },
+	},
+	"GET /ops/flags": { path: () => "/ops/flags", operator: true },
+	"GET /ops/flags/history": { path: () => "/ops/flags/history", operator: true, badQuery: LIMITS },
+	"PUT /ops/flags/{name}": {
+		path: () => "/ops/flags/a-flag",
+		operator: true,
+		body: () => ({ type: "switch", on: true, audience: {} }),
+		badFields: { type: ["x", null], on: ["yes", 1], audience: [5], arms: [[]], more: [1] },
+	},
+	"DELETE /ops/flags/{name}": { path: () => "/ops/flags/no-such-flag", operator: true },
+	"POST /ops/flags/undo": {
+		path: () => "/ops/flags/undo",
+		operator: true,
+		body: () => ({}),
+		badFields: { version: [0, "1", 1.5], name: ["x"] },
+	},
 	"POST /ops/import": {
 		path: () => "/ops/import",
 		operator: true,

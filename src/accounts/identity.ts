@@ -24,7 +24,6 @@ export interface IdentityOptions {
 	secret: string;
 	issuer: string;
 	audience: string;
-	rateLimit: boolean;
 	/** The public origin; by default each request's own. */
 	publicUrl: string | undefined;
 	map: ShardMap;
@@ -119,7 +118,7 @@ export class Identity {
 
 	/** Made for each request: better-auth keeps promises, which workerd ties to the request that made them. */
 	#auth(origin: string) {
-		const { database, secret, issuer, audience, rateLimit, map, minter, random } = this.#options;
+		const { database, secret, issuer, audience, map, minter, random } = this.#options;
 		const mint = (region: Region) => minter.mint(map.draw(region, random()));
 		return betterAuth({
 			database,
@@ -138,7 +137,8 @@ export class Identity {
 					role: { type: "string", required: false, input: false, defaultValue: "user" },
 				},
 			},
-			rateLimit: { enabled: rateLimit },
+			// Ours are exact over all isolates: gateway/sign-in-limits.ts.
+			rateLimit: { enabled: false },
 			advanced: {
 				// Sessions and keys belong to no shard of ours; their ids only have to be unique.
 				database: { generateId: () => mint("apac") },

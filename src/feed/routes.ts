@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import { sendRendered } from "../gateway/conditional.ts";
 import { decodeCursor, encodeCursor } from "../gateway/cursor.ts";
+import type { RateLimits } from "../gateway/limits.ts";
 import {
 	createRouter,
 	type Gateway,
@@ -108,11 +109,13 @@ export function feedRoutes(services: FeedRouteServices) {
 export function sendKept({
 	pages,
 	tokens,
+	limits,
 	requestLog,
 	now,
 }: {
 	pages: FeedPages;
 	tokens: AccessTokens;
+	limits: RateLimits;
 	requestLog: RequestLog;
 	now: () => number;
 }): MiddlewareHandler<Gateway> {
@@ -121,7 +124,8 @@ export function sendKept({
 		if (!claims) return next();
 		const { question, minSeq } = questionOf(c.req.url);
 		const found = pages.find(claims.viewer, question, minSeq);
-		if (found?.freshness !== "HIT") return next();
+		// Who is fast goes the long way, on which she is counted.
+		if (found?.freshness !== "HIT" || !limits.passes("read", claims.viewer)) return next();
 		const { logged } = requestLog.trace(c);
 		const response = send(c, found.page, "HIT", "");
 		if (logged) {

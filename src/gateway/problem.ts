@@ -49,6 +49,7 @@ export const PROBLEMS = {
 	internal_error: [500, "Something went wrong on our side"],
 	unavailable: [503, "A part of the service is not available"],
 	timed_out: [503, "There was no answer in time"],
+	feature_disabled: [503, "This is switched off at present"],
 } as const satisfies Record<string, readonly [ContentfulStatusCode, string]>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -83,7 +84,8 @@ export class Problem extends Error {
 export function respondWithProblem(error: unknown, c: Context): Response {
 	const requestId: string = c.get("requestId") ?? "";
 	const problem = toProblem(error);
-	if (problem.status >= 500) {
+	// What operators have switched off is no fault.
+	if (problem.status >= 500 && problem.code !== "feature_disabled") {
 		const causes = causesOf(error).map(describe);
 		writeLine("error", "request failed", { route: routeOf(c), error: describe(error), causes, at: framesOf(error) });
 	}

@@ -6,8 +6,11 @@ const env = bound as unknown as Record<
 	string
 >;
 
-/** The grid in the Redis of `npm run test:redis`. */
-export function grid({ url = env.UPSTASH_REDIS_REST_URL, token = env.UPSTASH_REDIS_REST_TOKEN } = {}): RedisGrid {
+/** The Redis of `npm run test:redis`. */
+export const connection = { url: env.UPSTASH_REDIS_REST_URL, token: env.UPSTASH_REDIS_REST_TOKEN };
+
+/** The grid in it. */
+export function grid({ url = connection.url, token = connection.token } = {}): RedisGrid {
 	return new RedisGrid({ url, token, now: () => Date.now() });
 }
 

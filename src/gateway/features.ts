@@ -1,0 +1,97 @@
+import type { MiddlewareHandler } from "hono";
+import { matchedRoutes } from "hono/route";
+import { waitFor } from "./limits.ts";
+import type { Gateway } from "./openapi.ts";
+import { Problem } from "./problem.ts";
+
+/** What operators can switch off, each by a flag of its name. */
+export const FEATURES = [
+	"sign-up",
+	"sign-in",
+	"profiles",
+	"search",
+	"friend-requests",
+	"follows",
+	"blocks",
+	"posting",
+	"comments",
+	"reactions",
+	"sockets",
+	"markers",
+] as const;
+export type Feature = (typeof FEATURES)[number];
+
+/**
+ * The feature that a route belongs to; null: never switched off, because it only takes something back or ends
+ * something. A test wants every route here that changes something, save those of operators.
+ */
+export const ROUTE_FEATURES: Readonly<Record<string, Feature | null>> = {
+	"POST /auth/sign-up/email": "sign-up",
+	"POST /auth/sign-in/email": "sign-in",
+	"POST /auth/sign-in/username": "sign-in",
+	"POST /auth/sign-out": null,
+	"GET /v1/accounts": "search",
+	"PATCH /v1/accounts/me": "profiles",
+	"POST /v1/friend-requests": "friend-requests",
+	"POST /v1/friend-requests/{id}/accept": "friend-requests",
+	"DELETE /v1/friend-requests/{id}": null,
+	"DELETE /v1/friends/{id}": null,
+	"PUT /v1/following/{id}": "follows",
+	"DELETE /v1/following/{id}": null,
+	"PUT /v1/blocks/{id}": "blocks",
+	"DELETE /v1/blocks/{id}": "blocks",
+	"PUT /v1/mutes/{id}": "blocks",
+	"DELETE /v1/mutes/{id}": "blocks",
+	"POST /v1/posts": "posting",
+	"PATCH /v1/posts/{id}": "posting",
+	"DELETE /v1/posts/{id}": null,
+	"POST /v1/posts/{id}/comments": "comments",
+	"PUT /v1/posts/{id}/like": "reactions",
+	"DELETE /v1/posts/{id}/like": "reactions",
+	"GET /v1/feed/stream": "sockets",
+	"GET /v1/feed/events": "sockets",
+	"POST /v1/feed/tickets": "sockets",
+	"PUT /v1/feed/marker": "markers",
+};
+
+/** Seconds after which a client may ask again for what is switched off. */
+const RETRY = 60;
+
+/** What is switched off, as an isolate knows it. */
+export interface Switches {
+	/** Whether it can be told now; what is not quite fresh is fetched behind the request's back. */
+	current(): boolean;
+	/** Waits until it can be told. Never fails: what cannot be known is on. */
+	fresh(): Promise<void>;
+	isOff(feature: Feature): boolean;
+}
+
+/** Refuses what is switched off, before anything is looked at. */
+export function refuseSwitchedOff(switches: Switches): MiddlewareHandler<Gateway> {
+	return async (c, next) => {
+		const feature = READS.has(c.req.path) || !/^(?:GET|HEAD)$/.test(c.req.method) ? featureOf(c) : null;
+		if (feature !== null) {
+			if (!switches.current()) await switches.fresh();
+			if (switches.isOff(feature)) {
+				waitFor(c, RETRY);
+				throw new Problem("feature_disabled");
+			}
+		}
+		await next();
+	};
+}
+
+/** The paths of reads that can be switched off: they have no ids, so that other reads cost a look-up. */
+const READS = new Set(
+	Object.keys(ROUTE_FEATURES).flatMap((route) => (route.startsWith("GET ") ? [route.slice("GET ".length)] : [])),
+);
+
+function featureOf(c: Parameters<MiddlewareHandler<Gateway>>[0]): Feature | null {
+	const method = c.req.method === "HEAD" ? "GET" : c.req.method;
+	// Middleware matches as well, before the route and after it.
+	for (const { path } of matchedRoutes(c)) {
+		const feature = ROUTE_FEATURES[`${method} ${path.replace(/:(\w+)/g, "{$1}")}`];
+		if (feature !== undefined) return feature;
+	}
+	return null;
+}
