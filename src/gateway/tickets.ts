@@ -1,5 +1,6 @@
 import { errors, jwtVerify, SignJWT } from "jose";
 import { type Id, isId } from "../store/ids.ts";
+import { isCompact } from "./compact.ts";
 import { Problem } from "./problem.ts";
 import type { Revocable } from "./revocations.ts";
 
@@ -31,6 +32,7 @@ export class TicketSeal {
 
 	/** @throws Problem `ticket_invalid` */
 	async open(sealed: string): Promise<{ token: Revocable & { viewer: Id }; ticket: string }> {
+		if (!isCompact(sealed)) throw new Problem("ticket_invalid");
 		try {
 			const { payload } = await jwtVerify(sealed, this.#key, {
 				algorithms: ["HS256"],
