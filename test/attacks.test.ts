@@ -66,7 +66,13 @@ describe("a cache", () => {
 				expect(body.items).toHaveLength(person === ann && !query.includes("limit=1") ? 2 : 1);
 			}
 		}
-		for (const query of ["?limit=1&limit=2", "?minSeq=1&minSeq=999999", "?min%53eq=999999", "?minSeq=1e9", "?minSeq=9999999999999999"]) {
+		for (const query of [
+			"?limit=1&limit=2",
+			"?minSeq=1&minSeq=999999",
+			"?min%53eq=999999",
+			"?minSeq=1e9",
+			"?minSeq=9999999999999999",
+		]) {
 			for (let again = 0; again < 2; again++) {
 				expect((await isolate.as(ann, "GET", `/v1/feed${query}`)).status, query).toBe(400);
 			}
@@ -79,7 +85,9 @@ describe("a cache", () => {
 
 	it("outside keeps no credential, no operator's answer and no refusal", async () => {
 		const answers = {
-			session: await call("POST", "/auth/sign-in/email", { body: { email: ann.email, password: "correct horse battery" } }),
+			session: await call("POST", "/auth/sign-in/email", {
+				body: { email: ann.email, password: "correct horse battery" },
+			}),
 			token: await call("GET", "/auth/token", { token: ann.session }),
 			shards: await call("GET", "/ops/shards", { headers: operator }),
 			"no token": await call("GET", "/v1/feed"),
@@ -104,7 +112,13 @@ describe("what is not meant to be read", () => {
 			const answer = await call("POST", "/v1/posts", { token: ann.token, raw });
 			expect([raw, answer.status]).toEqual([raw, 400]);
 		}
-		for (const query of ["__proto__=x", "__proto__[limit]=0", "constructor.prototype.limit=0", "__proto__=x&__proto__=y", "toString=x&toString=y"]) {
+		for (const query of [
+			"__proto__=x",
+			"__proto__[limit]=0",
+			"constructor.prototype.limit=0",
+			"__proto__=x&__proto__=y",
+			"toString=x&toString=y",
+		]) {
 			expect((await ann.call("GET", `/v1/feed?${query}`)).status, query).toBe(200);
 		}
 		expect(Object.keys(Object.prototype)).toEqual([]);
@@ -112,7 +126,9 @@ describe("what is not meant to be read", () => {
 
 	it("as a header's line ends no header, and comes back in none", async () => {
 		for (const id of ["a b", "a;b", "<script>", 'x"y', "x".repeat(256), "ü"]) {
-			const response = await worker.fetch(`${ORIGIN}/healthz`, { headers: { "x-request-id": id } }).catch(() => undefined);
+			const response = await worker
+				.fetch(`${ORIGIN}/healthz`, { headers: { "x-request-id": id } })
+				.catch(() => undefined);
 			expect(response?.headers.get("x-request-id") ?? "").not.toBe(id);
 		}
 		for (const value of ["bearer, x, y", "bearer", "bearer,", ",", "graphql-ws, bearer", `${"x".repeat(5000)}`]) {
@@ -124,7 +140,10 @@ describe("what is not meant to be read", () => {
 	it("as a cursor of an operator's list is refused", async () => {
 		const cursor = (text: string) => btoa(text).replaceAll("=", "").replaceAll("+", "-").replaceAll("/", "_");
 		for (const [path, texts] of [
-			["/ops/shards/verify", ["shards.0.5.x.x", "shards.9999.0..", "shards.0.9..", "shards.0.4.x.NaN", "shards.0.0.' OR 1.x"]],
+			[
+				"/ops/shards/verify",
+				["shards.0.5.x.x", "shards.9999.0..", "shards.0.9..", "shards.0.4.x.NaN", "shards.0.0.' OR 1.x"],
+			],
 			["/ops/verify", ["verify.0.' OR 1=1", "verify.x.", "verify.0.x.y"]],
 			["/ops/audit", ["accounts.0.'", "accounts.-1.", "accounts.0"]],
 		] as const) {
@@ -153,14 +172,32 @@ describe("patterns that are checked", () => {
 		];
 		const start = Date.now();
 		for (const body of bodies) expect((await call("POST", "/auth/sign-in/email", { body })).status).toBe(400);
-		for (const link of [`https://${"a.".repeat(long / 2)}`, `https://x.test/${"%".repeat(long)}`, `https:${"/".repeat(long)}`, `https://${"@".repeat(long)}`]) {
+		for (const link of [
+			`https://${"a.".repeat(long / 2)}`,
+			`https://x.test/${"%".repeat(long)}`,
+			`https:${"/".repeat(long)}`,
+			`https://${"@".repeat(long)}`,
+		]) {
 			expect((await ann.call("POST", "/v1/posts", { text: "x", link })).status).toBe(400);
 		}
-		expect((await ann.call("PUT", `/v1/mutes/${ben.id}`, { expiresAt: `2030-01-01T00:00:00.${"0".repeat(long)}` })).status).toBe(400);
-		for (const type of [`application/${"+".repeat(8000)}`, `application/${"a+".repeat(4000)}`, `application/json${" ".repeat(8000)}x`]) {
-			expect((await call("POST", "/v1/posts", { token: ann.token, raw: "{}", headers: { "content-type": type } })).status).toBe(415);
+		expect(
+			(await ann.call("PUT", `/v1/mutes/${ben.id}`, { expiresAt: `2030-01-01T00:00:00.${"0".repeat(long)}` })).status,
+		).toBe(400);
+		for (const type of [
+			`application/${"+".repeat(8000)}`,
+			`application/${"a+".repeat(4000)}`,
+			`application/json${" ".repeat(8000)}x`,
+		]) {
+			expect(
+				(await call("POST", "/v1/posts", { token: ann.token, raw: "{}", headers: { "content-type": type } })).status,
+			).toBe(415);
 		}
-		for (const query of [`minSeq=${"1".repeat(8000)}`, `&minSeq=${"&".repeat(8000)}`, `fields=${"id,".repeat(2600)}`, `cursor=${"A".repeat(8000)}`]) {
+		for (const query of [
+			`minSeq=${"1".repeat(8000)}`,
+			`&minSeq=${"&".repeat(8000)}`,
+			`fields=${"id,".repeat(2600)}`,
+			`cursor=${"A".repeat(8000)}`,
+		]) {
 			expect((await ann.call("GET", `/v1/feed?${query}`)).status).toBe(400);
 		}
 		expect(Date.now() - start).toBeLessThan(3000);

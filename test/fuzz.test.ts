@@ -14,7 +14,12 @@ const RUNS = Math.ceil((env.HISTORIES ?? 700) / 2 / operations.length);
 const TIMEOUT = 300_000;
 
 /** Operators' calls that leave the ground on which everything else stands. */
-const SAFE = new Set(["POST /ops/audit", "POST /ops/verify", "POST /ops/shards/verify", "POST /ops/dead-letters/redrive-all"]);
+const SAFE = new Set([
+	"POST /ops/audit",
+	"POST /ops/verify",
+	"POST /ops/shards/verify",
+	"POST /ops/dead-letters/redrive-all",
+]);
 const isSafe = ({ name, method, credentials }: Operation) =>
 	method === "GET" || (credentials.includes("operator") ? SAFE.has(name) : name !== "POST /auth/sign-out");
 /** Passwords are hashed slowly on purpose. */
@@ -55,10 +60,14 @@ async function state(): Promise<Record<string, unknown>> {
 	for (const name of ["IDENTITY", "SHARD_0", "SHARD_1", "SHARD_2"] as const) {
 		const database = env[name] as D1Database;
 		const { results } = await database
-			.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_*' AND name NOT GLOB 'd1_*' AND name NOT GLOB 'sqlite_*'")
+			.prepare(
+				"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_*' AND name NOT GLOB 'd1_*' AND name NOT GLOB 'sqlite_*'",
+			)
 			.all<{ name: string }>();
 		const tables = results.map((table) => table.name).filter((table) => !NOTES.test(table));
-		const rows = await database.batch(tables.map((table) => database.prepare(`SELECT * FROM "${table}" ORDER BY 1, 2`)));
+		const rows = await database.batch(
+			tables.map((table) => database.prepare(`SELECT * FROM "${table}" ORDER BY 1, 2`)),
+		);
 		for (const [n, table] of tables.entries()) all[`${name}.${table}`] = rows[n]?.results;
 	}
 	for (const person of people) {
@@ -122,7 +131,10 @@ describe("a request that is wrong in one thing is refused, and changes nothing",
 			fc.asyncProperty(broken, anybody, async (sent, who) => {
 				const person = people[who] as Person;
 				const got = await send(operation, sent, person);
-				expect(got.status, `${sent.fault}: ${JSON.stringify(sent)} was taken: ${got.text.slice(0, 300)}`).toBeGreaterThanOrEqual(400);
+				expect(
+					got.status,
+					`${sent.fault}: ${JSON.stringify(sent)} was taken: ${got.text.slice(0, 300)}`,
+				).toBeGreaterThanOrEqual(400);
 				check(operation, got, person);
 			}),
 			{ numRuns: RUNS },

@@ -40,7 +40,7 @@ export class TicketSeal {
 				requiredClaims: ["sub", "sid", "iat", "jti", "exp"],
 			});
 			const { sub, sid, iat = 0, jti } = payload;
-			if (sub && isId(sub) && jti) {
+			if (typeof sub === "string" && isId(sub) && jti) {
 				return { token: { viewer: sub, session: String(sid), issuedAt: iat }, ticket: jti };
 			}
 		} catch (error) {

@@ -156,7 +156,7 @@ async function verifySignature(token: string, { keys, issuer, audience, now }: T
 		const { sub, sid, exp = 0, iat = 0, role } = payload;
 		// A revocation of all that was issued before a moment must not miss what says that it was issued later.
 		const isTimely = exp <= LAST && iat <= now() / 1000 + AHEAD;
-		if (isTimely && sub && isId(sub) && typeof sid === "string" && sid !== "") {
+		if (isTimely && typeof sub === "string" && isId(sub) && typeof sid === "string" && sid !== "") {
 			return {
 				viewer: sub,
 				session: sid,
