@@ -79,5 +79,5 @@ export const seconds = () => Math.floor(Date.now() / 1000);
 /** The claims of a good token; what is undefined is left out. */
 export function claimsOf(sub: string, more: Record<string, unknown> = {}): Record<string, unknown> {
 	const iat = seconds();
-	return { iss: "edgefeed", aud: "edgefeed", sub, sid: "a session", iat, exp: iat + 900, ...more };
+	return { iss: "edgefeed", aud: "edgefeed", sub, sid: "session", iat, exp: iat + 900, ...more };
 }

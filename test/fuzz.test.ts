@@ -65,10 +65,9 @@ async function state(): Promise<Record<string, unknown>> {
 			)
 			.all<{ name: string }>();
 		const tables = results.map((table) => table.name).filter((table) => !NOTES.test(table));
-		const rows = await database.batch(
-			tables.map((table) => database.prepare(`SELECT * FROM "${table}" ORDER BY 1, 2`)),
-		);
-		for (const [n, table] of tables.entries()) all[`${name}.${table}`] = rows[n]?.results;
+		const rows = await database.batch(tables.map((table) => database.prepare(`SELECT * FROM "${table}"`)));
+		for (const [n, table] of tables.entries())
+			all[`${name}.${table}`] = rows[n]?.results.map((row) => JSON.stringify(row)).sort();
 	}
 	for (const person of people) {
 		all[`${person.username}'s feed`] = await person.feed("?limit=100");

@@ -319,7 +319,7 @@ describe("claims", () => {
 			{ sub: ann.toLowerCase() },
 			{ sub: "__proto__" },
 			{ sid: null },
-			{ sid: ["a session"] },
+			{ sid: ["session"] },
 			{ sid: {} },
 			{ sid: true },
 		]) {
