@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { PROBLEMS, type ProblemCode } from "../src/gateway/problem.ts";
-import { call, ORIGIN, type Person, signUp, worker } from "./api.ts";
+import { call, ORIGIN, PASSWORD, type Person, signUp, worker } from "./api.ts";
 import { env } from "./env.ts";
 import { type Document, type Operation, operationsOf, Requests, type Sent } from "./requests.ts";
 import { settled } from "./settled.ts";
@@ -33,6 +33,9 @@ const INTERNAL =
 
 let people: Person[];
 let requests: Requests;
+const posts: string[] = [];
+/** What pages have given out. */
+const cursors: string[] = [];
 const emails = /[\w.+-]+@feed\.test/g;
 
 beforeAll(async () => {
@@ -41,16 +44,27 @@ beforeAll(async () => {
 	await ann.befriend(ben);
 	await cho.ok("PUT", `/v1/following/${ann.id}`);
 	await cho.ok("PUT", `/v1/blocks/${ben.id}`);
-	const ids = people.map(({ id }) => id);
+	const accounts = people.map(({ id }) => id);
 	for (const person of people) {
 		for (const audience of ["public", "followers", "friends", "me"]) {
-			ids.push((await person.post(`of ${person.username}`, { audience })).id);
+			posts.push((await person.post(`of ${person.username}`, { audience })).id);
 		}
-		const [open = ""] = ids.slice(-4);
-		ids.push((await person.ok<{ id: string }>("POST", `/v1/posts/${open}/comments`, { text: "mine" })).id);
+		const [open = ""] = posts.slice(-4);
+		posts.push((await person.ok<{ id: string }>("POST", `/v1/posts/${open}/comments`, { text: "mine" })).id);
 		await person.ok("PUT", `/v1/posts/${open}/like`);
 	}
-	requests = new Requests(ids);
+	const names = people.flatMap(({ username, email }) => [username, email]);
+	requests = new Requests((name, path) => {
+		if (name === "cursor" || name === "before" || name === "after") return cursors;
+		if (name === "since" || name === "minSeq" || name === "last-event-id") return ["0", "1", "5", "9"];
+		if (name === "email" || name === "username")
+			return names.filter((each) => each.includes("@") === (name === "email"));
+		if (name === "password") return path.endsWith("sign-up/email") ? [] : [PASSWORD];
+		if (name === "limit" && path.startsWith("/v1/")) return ["1", "2", "100"];
+		if (name === "fields") return ["id", "id,text,author"];
+		if (name === "id") return /posts|entries/.test(path.split("/{")[0] ?? "") ? posts : accounts;
+		return name === "postId" ? posts : name === "accountId" ? accounts : [];
+	});
 	await settled();
 });
 
@@ -108,6 +122,10 @@ function check({ name, statuses }: Operation, { status, type, text }: Got, perso
 		const problem = JSON.parse(text) as { code: ProblemCode; status: number };
 		expect([problem.code, problem.status, PROBLEMS[problem.code]?.[0]], what).toEqual([problem.code, status, status]);
 		expect(text, what).not.toMatch(INTERNAL);
+	}
+	if (name === "POST /v1/posts" && status === 201) posts.push(JSON.parse(text).id);
+	for (const [, cursor = ""] of text.matchAll(/"(?:next|prev)":"([\w-]+)"/g)) {
+		if (cursors.length < 100) cursors.push(cursor);
 	}
 	if (name.startsWith("POST /auth/sign-")) return;
 	for (const [address] of text.matchAll(emails)) expect(address, what).toBe(person.email);

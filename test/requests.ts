@@ -147,27 +147,50 @@ function bounded({ minLength = 0, maxLength = 300 }: Schema): fc.Arbitrary<strin
 		);
 }
 
-export class Requests {
-	readonly #ids: fc.Arbitrary<string>;
-
-	/** @param ids of what there is */
-	constructor(ids: readonly string[]) {
-		this.#ids = fc.oneof(
-			{ weight: 8, arbitrary: fc.constantFrom(...ids) },
-			{ weight: 1, arbitrary: fc.constantFrom("0000000000000", "7ZZZZZZZZZZZZ", "00000000ZZZZZ") },
-			{ weight: 1, arbitrary: fc.stringMatching(ID_PATTERN) },
+function fitting(schema: Schema): fc.Arbitrary<string> {
+	const { pattern, format, minLength = 0, maxLength = 300 } = schema;
+	if (pattern === ID_PATTERN.source) return SOME_ID;
+	if (format === "email")
+		return fc.oneof(
+			fc.nat().map((n) => `fuzz${n}@feed.test`),
+			fc.emailAddress(),
 		);
+	if (format === "uri") return fc.webUrl({ withQueryParameters: true, withFragments: true, size: "small" });
+	if (format === "date-time")
+		return fc
+			.date({ min: new Date(), max: new Date("2200-01-01"), noInvalidDate: true })
+			.map((date) => date.toISOString());
+	if (pattern === undefined) return bounded(schema);
+	return fc
+		.stringMatching(new RegExp(pattern), { size: "small" })
+		.filter(({ length }) => length >= minLength && length <= maxLength);
+}
+
+const SOME_ID = fc.oneof(
+	fc.constantFrom("0000000000000", "7ZZZZZZZZZZZZ", "00000000ZZZZZ"),
+	fc.stringMatching(ID_PATTERN),
+);
+
+/** What there is to be named by a field or parameter of some name, of operations with some path. */
+export type Known = (name: string, path: string) => readonly string[];
+
+export class Requests {
+	readonly #known: Known;
+
+	/** @param known is asked for each request anew */
+	constructor(known: Known) {
+		this.#known = known;
 	}
 
 	/** Requests that fit the document. */
 	fitting(operation: Operation): fc.Arbitrary<Sent> {
 		const parameters = operation.parameters.map((parameter) => {
-			const value = this.#text(parameter.schema);
+			const value = this.#text(parameter, operation);
 			const isNeeded = parameter.in === "path" || parameter.required;
-			return isNeeded ? value : fc.option(value, { nil: undefined, freq: 3 });
+			return isNeeded ? value : fc.option(value, { nil: undefined, freq: 1 });
 		});
-		const { body } = operation;
-		const given = body ? this.#valid(body) : fc.constant(undefined);
+		const { body, path } = operation;
+		const given = body ? this.#valid(body, "", path) : fc.constant(undefined);
 		return fc
 			.tuple(fc.tuple(...parameters), operation.needsBody ? given : fc.option(given, { nil: undefined }))
 			.map(([values, value]) => compose(operation, values, value === undefined ? undefined : JSON.stringify(value)));
@@ -207,7 +230,7 @@ export class Requests {
 						path: asked(sent.path, name, [value]),
 						fault: `${name}=${value}`,
 					}));
-				const twice = this.#text(schema);
+				const twice = this.#text({ name, schema }, operation);
 				spoil(twice, (sent, value) => ({
 					...sent,
 					path: asked(sent.path, name, [value, value]),
@@ -274,21 +297,34 @@ export class Requests {
 	}
 
 	/** A value in a path, a query or a header. */
-	#text(schema: Schema): fc.Arbitrary<string> {
-		return this.#valid(schema).map(String);
+	#text({ name, schema }: Pick<Parameter, "name" | "schema">, { path }: Operation): fc.Arbitrary<string> {
+		return this.#valid(schema, name, path).map(String);
 	}
 
-	#valid(schema: Schema): fc.Arbitrary<unknown> {
+	/** What fits; mostly what there is, where that can be told from the name. */
+	#valid(schema: Schema, name: string, path: string): fc.Arbitrary<unknown> {
+		const any = this.#anything(schema, name, path);
+		if (name === "") return any;
+		const known = fc.nat().map((n) => {
+			const values = this.#known(name, path);
+			return values[n % values.length];
+		});
+		return fc
+			.tuple(known, any, fc.nat(4))
+			.map(([value, other, which]) => (value === undefined || which === 0 ? other : value));
+	}
+
+	#anything(schema: Schema, name: string, path: string): fc.Arbitrary<unknown> {
 		if (schema.enum) return fc.constantFrom(...schema.enum);
 		if ("const" in schema) return fc.constant(schema.const);
-		if (schema.anyOf) return fc.oneof(...schema.anyOf.map((each) => this.#valid(each)));
+		if (schema.anyOf) return fc.oneof(...schema.anyOf.map((each) => this.#anything(each, name, path)));
 		const types = [schema.type ?? []].flat();
 		return types.length === 0
 			? fc.jsonValue({ maxDepth: 2 })
-			: fc.oneof(...types.map((type) => this.#ofType(type, schema)));
+			: fc.oneof(...types.map((type) => this.#ofType(type, schema, path)));
 	}
 
-	#ofType(type: string, schema: Schema): fc.Arbitrary<unknown> {
+	#ofType(type: string, schema: Schema, path: string): fc.Arbitrary<unknown> {
 		const { minItems = 0, maxItems = 4, properties = {}, required = [] } = schema;
 		switch (type) {
 			case "null":
@@ -300,39 +336,20 @@ export class Requests {
 			case "number":
 				return fc.double({ ...rangeOf(schema), noNaN: true });
 			case "array": {
-				if (schema.prefixItems) return fc.tuple(...schema.prefixItems.map((each) => this.#valid(each)));
-				const items = schema.items ? this.#valid(schema.items) : fc.jsonValue({ maxDepth: 1 });
+				if (schema.prefixItems) return fc.tuple(...schema.prefixItems.map((each) => this.#valid(each, "", path)));
+				const items = schema.items ? this.#valid(schema.items, "", path) : fc.jsonValue({ maxDepth: 1 });
 				return fc.array(items, { minLength: minItems, maxLength: Math.max(minItems, Math.min(maxItems, 4)) });
 			}
 			case "object":
 				return fc.record(
-					Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, this.#valid(each)])),
+					Object.fromEntries(Object.entries(properties).map(([name, each]) => [name, this.#valid(each, name, path)])),
 					{
 						requiredKeys: required.filter((name) => name in properties),
 					},
 				);
 			default:
-				return this.#string(schema);
+				return fitting(schema);
 		}
-	}
-
-	#string(schema: Schema): fc.Arbitrary<string> {
-		const { pattern, format, minLength = 0, maxLength = 300 } = schema;
-		if (pattern === ID_PATTERN.source) return this.#ids;
-		if (format === "email")
-			return fc.oneof(
-				fc.nat().map((n) => `fuzz${n}@feed.test`),
-				fc.emailAddress(),
-			);
-		if (format === "uri") return fc.webUrl({ withQueryParameters: true, withFragments: true, size: "small" });
-		if (format === "date-time")
-			return fc
-				.date({ min: new Date(), max: new Date("2200-01-01"), noInvalidDate: true })
-				.map((date) => date.toISOString());
-		if (pattern === undefined) return bounded(schema);
-		return fc
-			.stringMatching(new RegExp(pattern), { size: "small" })
-			.filter(({ length }) => length >= minLength && length <= maxLength);
 	}
 
 	/** Values that do not fit. */
