@@ -1,3 +1,4 @@
+import { runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { PostView } from "../src/posts/post.ts";
 import { call, type Feed, type List, ORIGIN, type Person, signUp, worker } from "./api.ts";
@@ -158,6 +159,25 @@ describe("what is not meant to be read", () => {
 			expect((await call("POST", "/ops/shards/verify", { headers: operator, body })).status).toBeLessThan(500);
 		}
 	});
+});
+
+it("tickets of a stream do not pile up: of more than a hundred the newest are good", async () => {
+	const eve = await signUp("Eve");
+	const tickets: string[] = [];
+	for (let n = 0; n < 120; n++) {
+		tickets.push((await eve.ok<{ ticket: string }>("POST", "/v1/feed/tickets")).ticket);
+	}
+	const rows = await runInDurableObject(env.TIMELINE.getByName(eve.id), (_, { storage }) =>
+		storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM tickets").one(),
+	);
+	expect(rows.n).toBe(100);
+	const open = (ticket = "") =>
+		worker.fetch(`${ORIGIN}/v1/feed/stream?ticket=${ticket}`, { headers: { upgrade: "websocket" } });
+	expect((await open(tickets[0])).status).toBe(401);
+	const { status, webSocket } = await open(tickets.at(-1));
+	expect(status).toBe(101);
+	webSocket?.accept();
+	webSocket?.close();
 });
 
 describe("patterns that are checked", () => {

@@ -54,6 +54,8 @@ export interface Operation {
 	path: string;
 	/** The ways to say who one is; empty when nobody is asked. */
 	credentials: ("bearer" | "session" | "operator")[];
+	/** Whether one may also say nothing. */
+	isOpen: boolean;
 	/** The statuses that it may answer with. */
 	statuses: string[];
 	parameters: Parameter[];
@@ -80,6 +82,7 @@ export function operationsOf({ paths, components }: Document): Operation[] {
 			method: method.toUpperCase(),
 			path,
 			credentials: (described.security ?? []).flatMap((each) => Object.keys(each)) as Operation["credentials"],
+			isOpen: (described.security ?? [{}]).some((each) => Object.keys(each).length === 0),
 			statuses: Object.keys(described.responses),
 			parameters: (described.parameters ?? []).map((each) => ({ ...each, schema: whole(each.schema, known) })),
 			body: resolved(described.requestBody?.content?.["application/json"]?.schema, known),
