@@ -9,7 +9,7 @@ import { streamRoutes } from "./feed/stream-routes.ts";
 import { syncRoutes } from "./feed/sync-routes.ts";
 import { limitBody, requireJson } from "./gateway/body.ts";
 import { carryBookmarks } from "./gateway/bookmarks.ts";
-import { privately } from "./gateway/conditional.ts";
+import { privately, unkept } from "./gateway/conditional.ts";
 import { allowOrigins } from "./gateway/cors.ts";
 import { refuseSwitchedOff } from "./gateway/features.ts";
 import { limitAccount, limitNetwork, limitStrangers } from "./gateway/limits.ts";
@@ -69,7 +69,7 @@ export function createApp(services: Services) {
 	const timeout = limitTime(REQUEST_TIMEOUT_SECONDS * 1000, services.defer);
 	const { limits } = services;
 	const switches = refuseSwitchedOff(services.flags);
-	app.use("/auth/*", timeout, limitNetwork(limits, "open"), switches, bookmarks, limitBody(BODY), requireJson);
+	app.use("/auth/*", unkept, timeout, limitNetwork(limits, "open"), switches, bookmarks, limitBody(BODY), requireJson);
 	app.use(
 		"/auth/*",
 		limitSignIns({
@@ -88,6 +88,7 @@ export function createApp(services: Services) {
 	app.use("/v1/*", limitAccount(limits), limitBody(BODY), requireJson, noteOwnWrites(services));
 	app.use(
 		"/ops/*",
+		unkept,
 		requireOperator(services.settings.OPERATOR_SECRET, services.tokens),
 		limitNetwork(limits, "ops"),
 		limitBody(IMPORT_BODY),

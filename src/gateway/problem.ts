@@ -106,6 +106,8 @@ export function respondWithProblem(error: unknown, c: Context): Response {
 		...SECURITY_HEADERS,
 		"content-type": "application/problem+json",
 		"content-language": language,
+		// Without it a cache may keep some of these as long as it likes (RFC 9110, section 15.1).
+		"cache-control": "no-store",
 	};
 	c.header("vary", "Accept-Language", { append: true });
 	// RFC 6750, section 3: a 401 says which scheme is wanted.
