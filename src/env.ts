@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { GridObject } from "./cache/embedded.ts";
 import type { ChannelObject } from "./fanout/channel.ts";
+import { trustedIssuerSchema } from "./gateway/trusted-issuers.ts";
 import type { ReactionsObject } from "./posts/reactions.ts";
 import { regionSchema, shardMapSchema } from "./store/shard-map.ts";
 import { jurisdictionsSchema } from "./timeline/homes.ts";
@@ -31,6 +32,8 @@ const settingsSchema = z.object({
 	PUBLIC_URL: z.url().optional(),
 	TOKEN_ISSUER: z.string().min(1),
 	TOKEN_AUDIENCE: z.string().min(1),
+	/** Others whose tokens are accepted as ours are. */
+	TRUSTED_ISSUERS: z.array(trustedIssuerSchema).default([]),
 	DEFAULT_REGION: regionSchema,
 	/** Home regions whose objects are kept in a jurisdiction. To be decided before the first account. */
 	JURISDICTIONS: jurisdictionsSchema.default({}),

@@ -21,6 +21,8 @@ export const METRICS = [
 	"cache_grid_opened",
 	"cache_refused",
 	"revocations_stale",
+	"refresh_reused",
+	"server_key_uses",
 ] as const;
 export type Metric = (typeof METRICS)[number];
 

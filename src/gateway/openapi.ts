@@ -9,6 +9,8 @@ export interface Gateway {
 		requestId: string;
 		/** The account that the access token speaks for. Set on every route below `/v1`. */
 		viewer: Id;
+		/** What its access tokens are revoked by: a session's id, mostly. Set with `viewer`. */
+		session: string;
 	};
 }
 
