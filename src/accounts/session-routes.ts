@@ -23,7 +23,7 @@ const refresh = createRoute({
 	summary: "A new access token and a new refresh token",
 	description:
 		"The first refresh token of a session is the session token that signing in answers with. Each is good once: the answer's takes its place. Who lost the answer gets the same one again for 30 seconds; later use of an old token ends the session, because somebody has a copy of it. Once refreshed, a session is opened by its last refresh token wherever a session token is asked for, save by `GET /auth/token`.",
-	request: { body: jsonBody(z.strictObject({ refreshToken: z.string().min(1).max(200) })) },
+	request: { body: jsonBody(z.strictObject({ refreshToken: z.string().min(1).max(1000) })) },
 	responses: {
 		200: json(
 			z.object({
