@@ -1,6 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import { ExternalIdentities } from "./accounts/external.ts";
 import { Identity } from "./accounts/identity.ts";
+import { IssuerKeys } from "./accounts/issuer-keys.ts";
 import { RefreshTokens } from "./accounts/refresh.ts";
 import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
 import { ServerKeyTable } from "./accounts/server-keys.ts";
@@ -161,7 +162,8 @@ function build(env: Env) {
 	const trusted = new TrustedIssuers({
 		issuers: settings.TRUSTED_ISSUERS,
 		accountOf: (person) => external.accountOf(person),
-		load: (address, signal) => fetch(address, { signal, headers: { accept: "application/json" } }),
+		load: (address, signal) => fetch(address, { signal, redirect: "manual", headers: { accept: "application/json" } }),
+		shelf: new IssuerKeys(env.IDENTITY, cache.defer, now),
 		now,
 	});
 	const serverKeyTable = new ServerKeyTable(env.IDENTITY, minter, revocations, now);

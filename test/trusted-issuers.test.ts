@@ -217,6 +217,40 @@ describe("the keys of an issuer", () => {
 		expect((await me(isolate, await later({ sub: someone() }))).status).toBe(200);
 	});
 
+	it("are found by isolates that start while the issuer is down, for a day", async () => {
+		vi.spyOn(console, "error").mockImplementation(() => {});
+		const ahead = aheadBy();
+		const sign = await issuers.key("first");
+		const before = await sign({ sub: someone(), exp: Math.floor(Date.now() / 1000) + 200_000 });
+		expect((await me(new Isolate(settings), before)).status).toBe(200);
+		await vi.waitFor(async () => {
+			const { results } = await env.IDENTITY.prepare(
+				"SELECT key_set FROM issuer_keys WHERE key_set LIKE '%first%'",
+			).all();
+			expect(results).toHaveLength(1);
+		});
+		issuers.down = true;
+		const later = await issuers.key("second");
+		ahead.ms = 60_000;
+		const isolate = new Isolate(settings);
+		expect((await me(isolate, await sign({ sub: someone() }))).status).toBe(200);
+		expect(await me(isolate, await later({ sub: someone() }))).toMatchObject({ status: 503 });
+		issuers.down = false;
+		ahead.ms += 31_000;
+		expect((await me(isolate, await later({ sub: someone() }))).status).toBe(200);
+		issuers.down = true;
+		ahead.ms += 86_400_000;
+		expect(await me(new Isolate(settings), before)).toMatchObject({ status: 503 });
+	});
+
+	it("that make no sense are as good as none", async () => {
+		vi.spyOn(console, "error").mockImplementation(() => {});
+		const sign = await issuers.key("odd");
+		issuers.keys.push({ kid: "no key at all" });
+		await env.IDENTITY.exec("DELETE FROM issuer_keys");
+		expect(await me(new Isolate(settings), await sign({ sub: someone() }))).toMatchObject({ status: 503 });
+	});
+
 	it("that are not published any more end", async () => {
 		const ahead = aheadBy();
 		const isolate = new Isolate(settings);
@@ -273,4 +307,15 @@ it("an operator's provisioning and the issuer's token meet in one account", asyn
 		username: "met.before",
 	});
 	expect((await call("GET", "/v1/accounts/me", { token: await sign({ sub }) })).status).toBe(401);
+});
+
+it("no issuer is trusted twice, and none under a name of ours", () => {
+	const [first] = settings.TRUSTED_ISSUERS;
+	for (const issuers of [[first, first], [{ ...first, issuer: "edgefeed" }], [{ ...first, issuer: "provisioned" }]]) {
+		expect(() => new Isolate({ TRUSTED_ISSUERS: issuers })).toThrow(/TRUSTED_ISSUERS/);
+	}
+	for (const jwks of ["http://id.partner.test/keys", "ftp://id.partner.test/keys", "keys"]) {
+		expect(() => new Isolate({ TRUSTED_ISSUERS: [{ ...first, jwks }] })).toThrow(/TRUSTED_ISSUERS/);
+	}
+	new Isolate({ TRUSTED_ISSUERS: [{ ...first, jwks: "http://localhost:9000/keys" }] });
 });

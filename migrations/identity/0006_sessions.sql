@@ -33,3 +33,10 @@ CREATE TABLE server_keys (
   revoked_at INTEGER,
   last_used_day TEXT
 ) WITHOUT ROWID;
+
+-- The last key sets of trusted issuers, for isolates that start while an issuer is down.
+CREATE TABLE issuer_keys (
+  address TEXT NOT NULL PRIMARY KEY,
+  key_set TEXT NOT NULL,
+  kept_at INTEGER NOT NULL
+) WITHOUT ROWID;

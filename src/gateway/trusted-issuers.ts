@@ -2,14 +2,17 @@ import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { z } from "zod";
 import type { Id } from "../store/ids.ts";
 import { type Region, regionSchema } from "../store/shard-map.ts";
-import { keptKeys } from "./key-set.ts";
+import { type KeySetShelf, keptKeys } from "./key-set.ts";
 import { Problem } from "./problem.ts";
 import { ROLES, TOKEN_FAULTS, type TokenClaims } from "./tokens.ts";
+
+/** The issuer of accounts that a server of the operator's names and no trusted issuer does. */
+export const PROVISIONED = "provisioned";
 
 /** Plain HTTP is for a server on the same machine. */
 const keyAddressSchema = z
 	.url({ protocol: /^https?$/ })
-	.refine((address) => address.startsWith("https:") || ["localhost", "127.0.0.1"].includes(new URL(address).hostname));
+	.regex(/^https:|^http:\/\/(?:localhost|127\.0\.0\.1)(?::\d+)?\//);
 
 /** Somebody else whose tokens are accepted where ours are. */
 export const trustedIssuerSchema = z.strictObject({
@@ -57,6 +60,7 @@ export interface TrustedIssuersOptions {
 	accountOf: (person: ExternalPerson) => Promise<ExternalAccount>;
 	/** Gets a key set. */
 	load: (address: string, signal: AbortSignal) => Promise<Response>;
+	shelf: KeySetShelf;
 	now: () => number;
 }
 
@@ -80,10 +84,10 @@ export class TrustedIssuers {
 
 	constructor(options: TrustedIssuersOptions) {
 		this.#options = options;
-		const { load, now } = options;
+		const { load, shelf, now } = options;
 		const known = (issuer: TrustedIssuer) => ({
 			...issuer,
-			keys: keptKeys({ address: issuer.jwks, load, now, ...KEYS }),
+			keys: keptKeys({ address: issuer.jwks, load, shelf, now, ...KEYS }),
 		});
 		this.#issuers = new Map(options.issuers.map((issuer) => [issuer.issuer, known(issuer)]));
 	}

@@ -4,14 +4,13 @@ import type { ExternalIdentities } from "../accounts/external.ts";
 import { displayNameSchema } from "../accounts/routes.ts";
 import { createRouter, idSchema, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
+import { PROVISIONED } from "../gateway/trusted-issuers.ts";
 import { regionSchema } from "../store/shard-map.ts";
 
 /** Accounts of a call. */
 const MOST = 100;
 /** Accounts that are made at once: each is a few statements of one database. */
 const AT_ONCE = 10;
-/** The issuer of accounts that no trusted issuer names. */
-const OURS = "provisioned";
 
 const provision = createRoute({
 	method: "post",
@@ -66,8 +65,8 @@ export interface ProvisionServices {
 export function provisionRoutes({ external, settings }: ProvisionServices) {
 	const issuers = new Set(settings.TRUSTED_ISSUERS.map(({ issuer }) => issuer));
 	return createRouter().openapi(provision, async (c) => {
-		const { issuer = OURS, accounts } = c.req.valid("json");
-		if (issuer !== OURS && !issuers.has(issuer)) {
+		const { issuer = PROVISIONED, accounts } = c.req.valid("json");
+		if (issuer !== PROVISIONED && !issuers.has(issuer)) {
 			throw new Problem("invalid_request", undefined, [{ path: "issuer", message: "is not one of TRUSTED_ISSUERS" }]);
 		}
 		const items = [];
