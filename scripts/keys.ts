@@ -8,7 +8,7 @@
  * (60); the old one stays published until its tokens have expired. Repeated before that, the command changes nothing.
  */
 import { parseArgs } from "node:util";
-import { Client, operatorSecret } from "./client.ts";
+import { Client, Failure, operatorSecret } from "./client.ts";
 
 interface Keys {
 	items: { id: string; algorithm: string; state: string; signsFrom: string; publishedUntil: string | null }[];
@@ -32,7 +32,13 @@ if (!command) {
 	console.error("usage: npm run keys -- list | rotate [--signs-in SECONDS] [--url URL]");
 	process.exit(2);
 }
-for (const { id, algorithm, state, signsFrom, publishedUntil } of (await command()).items) {
-	const until = publishedUntil === null ? "" : `, published until ${publishedUntil}`;
-	console.log(`${id}  ${algorithm}  ${state.padEnd(8)} signs from ${signsFrom}${until}`);
+try {
+	for (const { id, algorithm, state, signsFrom, publishedUntil } of (await command()).items) {
+		const until = publishedUntil === null ? "" : `, published until ${publishedUntil}`;
+		console.log(`${id}  ${algorithm}  ${state.padEnd(8)} signs from ${signsFrom}${until}`);
+	}
+} catch (error) {
+	if (!(error instanceof Failure)) throw error;
+	console.error(error.message);
+	process.exit(1);
 }

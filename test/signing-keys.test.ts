@@ -78,6 +78,10 @@ it("isolates that start at the same time make one first key", async () => {
 	expect(new Set(sets.flat()).size).toBe(1);
 });
 
+it("the first key signs at once, whoever asks for it", async () => {
+	expect((await rotate(new Isolate())).body.items).toMatchObject([{ state: "signing", publishedUntil: null }]);
+});
+
 it("a private key is nowhere to be seen", async () => {
 	const isolate = new Isolate();
 	const answers = [

@@ -87,7 +87,7 @@ export class SigningKeys {
 		return results.toSorted((a, b) => startOf(b) - startOf(a));
 	}
 
-	/** @returns the key that is there then: of two who add one at the same time, one does. */
+	/** The first key signs at once. @returns the key that is there then: of two who add one at the same time, one does */
 	async #add({ publicKey, privateKey, alg, crv }: Omit<Jwk, "id">, signsFrom: number): Promise<Jwk> {
 		const now = this.#now();
 		const id = this.#minter.mint(0);
@@ -95,7 +95,8 @@ export class SigningKeys {
 			this.#database
 				.prepare(
 					`INSERT INTO jwks (id, publicKey, privateKey, alg, crv, createdAt, signsFrom)
-					SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+					SELECT ?1, ?2, ?3, ?4, ?5, ?6,
+						CASE WHEN EXISTS (SELECT 1 FROM jwks WHERE expiresAt IS NULL) THEN ?7 ELSE ?8 END
 					WHERE NOT EXISTS (SELECT 1 FROM jwks WHERE signsFrom > ?8)
 						AND (?7 > ?8 OR NOT EXISTS (SELECT 1 FROM jwks WHERE expiresAt IS NULL))`,
 				)
