@@ -143,6 +143,35 @@ describe("a refresh token", () => {
 		expect((await next(refreshToken)).token).toBeTruthy();
 	});
 
+	it("that is overtaken on its way changes nothing, and is not taken for a copy", async () => {
+		const ann = await signUp("Ann");
+		const first = await next(ann.session);
+		let release = () => {};
+		let arrived = () => {};
+		const held = new Promise<void>((done) => {
+			release = done;
+		});
+		const written = new Promise<void>((done) => {
+			arrived = done;
+		});
+		let writes = 0;
+		obstruct(env.IDENTITY, "UPDATE session SET generation", {
+			before: async () => {
+				if (++writes > 1) return;
+				arrived();
+				await held;
+			},
+		});
+		const slow = refresh(first.refreshToken);
+		await written;
+		const second = await next(first.refreshToken);
+		const third = await next(second.refreshToken);
+		release();
+		expect(await slow).toMatchObject(ENDED);
+		expect(await rows(ann)).toMatchObject([{ generation: 3 }]);
+		expect((await me((await next(third.refreshToken)).token)).status).toBe(200);
+	});
+
 	it("is as good as before when the refresh failed", async () => {
 		const ann = await signUp("Ann");
 		const down = { before: () => Promise.reject(new Error("D1_ERROR: Network connection lost.")) };

@@ -92,6 +92,8 @@ export class Identity {
 			if (!presented) return undefined;
 			const { session } = presented;
 			if (presented.state === "reused") {
+				// One that was good when it came, and was overtaken, is no copy.
+				if (round > 0) return undefined;
 				metrics.add("refresh_reused", 1);
 				await sessions.end(session.id);
 				return undefined;
