@@ -2,6 +2,7 @@ import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { configRoutes } from "./config/routes.ts";
+import { sessionRoutes } from "./accounts/session-routes.ts";
 import { deliveryRoutes } from "./fanout/routes.ts";
 import { noteOwnWrites } from "./feed/own-writes.ts";
 import { feedRoutes, sendKept } from "./feed/routes.ts";
@@ -28,8 +29,11 @@ import { auditRoutes } from "./ops/audit.ts";
 import { deadLetterRoutes } from "./ops/dead-letters.ts";
 import { flagRoutes } from "./ops/flags.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
+import { keyRoutes } from "./ops/keys.ts";
+import { provisionRoutes } from "./ops/provision.ts";
 import { roleRoutes } from "./ops/roles.ts";
 import { requireOperator } from "./ops/secret.ts";
+import { serverKeyRoutes } from "./ops/server-keys.ts";
 import { shardRoutes } from "./ops/shards.ts";
 import { verifyRoutes } from "./ops/verify.ts";
 import { publicPageRoutes } from "./posts/public-pages.ts";
@@ -101,6 +105,7 @@ export function createApp(services: Services) {
 	});
 
 	app.route("/", authRoutes({ identity: services.identity, defaultRegion: services.settings.DEFAULT_REGION }));
+	app.route("/", sessionRoutes(services));
 	const changed = (id: Id) => services.timelines.tell(id, (timeline) => timeline.changeProfile());
 	app.route("/", accountRoutes({ ...services, relations: services.graph, changed }));
 	app.route("/", friendRoutes(services));
@@ -115,6 +120,9 @@ export function createApp(services: Services) {
 	app.route("/", verifyRoutes(services));
 	app.route("/", deadLetterRoutes(services));
 	app.route("/", roleRoutes(services));
+	app.route("/", keyRoutes(services));
+	app.route("/", serverKeyRoutes(services));
+	app.route("/", provisionRoutes(services));
 	app.route("/", shardRoutes(services));
 	app.route("/", flagRoutes(services));
 	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));
@@ -123,11 +131,12 @@ export function createApp(services: Services) {
 	app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
 		...scheme,
 		bearerFormat: "JWT",
-		description: "the access token of GET /auth/token",
+		description:
+			"the access token of POST /auth/refresh or GET /auth/token, or one of a trusted issuer; or the key of a server, with the header `X-Act-As`",
 	});
 	app.openAPIRegistry.registerComponent("securitySchemes", "session", {
 		...scheme,
-		description: "the session token that signing in answers with",
+		description: "the session token that signing in answers with, or the last refresh token in its place",
 	});
 	app.openAPIRegistry.registerComponent("securitySchemes", "operator", {
 		type: "apiKey",

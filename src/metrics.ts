@@ -22,6 +22,8 @@ export const METRICS = [
 	"cache_refused",
 	"revocations_stale",
 	"throttle_failures",
+	"refresh_reused",
+	"server_key_uses",
 ] as const;
 export type Metric = (typeof METRICS)[number];
 

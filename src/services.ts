@@ -1,10 +1,14 @@
 import { tracing, waitUntil } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
-import { createRemoteJWKSet, customFetch } from "jose";
+import { ExternalIdentities } from "./accounts/external.ts";
 import { FamiliarNetworks } from "./accounts/familiar.ts";
 import { Identity } from "./accounts/identity.ts";
+import { IssuerKeys } from "./accounts/issuer-keys.ts";
+import { RefreshTokens } from "./accounts/refresh.ts";
 import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
+import { ServerKeyTable } from "./accounts/server-keys.ts";
 import { Sessions } from "./accounts/sessions.ts";
+import { KEYS_KEPT, SigningKeys } from "./accounts/signing-keys.ts";
 import { AccountStore } from "./accounts/store.ts";
 import { Breaker } from "./cache/breaker.ts";
 import { EdgeCache } from "./cache/edge.ts";
@@ -26,12 +30,15 @@ import { FeedPages } from "./feed/pages.ts";
 import { FeedPosts } from "./feed/posts.ts";
 import { StoreSource } from "./feed/source.ts";
 import { RateLimits } from "./gateway/limits.ts";
+import { keptKeys } from "./gateway/key-set.ts";
 import { idSchema } from "./gateway/openapi.ts";
 import { type Part, Readiness } from "./gateway/readiness.ts";
 import { RequestLog } from "./gateway/request-log.ts";
 import { Revocations } from "./gateway/revocations.ts";
+import { type Acting, ServerKeys } from "./gateway/server-keys.ts";
 import { TicketSeal } from "./gateway/tickets.ts";
 import { AccessTokens, type TokenRules } from "./gateway/tokens.ts";
+import { TrustedIssuers } from "./gateway/trusted-issuers.ts";
 import { Graph } from "./graph/graph.ts";
 import { FOLLOW_LIMIT, FRIEND_LIMIT, LEVELS } from "./graph/rules.ts";
 import { RelationStore } from "./graph/store.ts";
@@ -134,7 +141,13 @@ function build(env: Env) {
 	});
 	const flagTable = new FlagTable(env.IDENTITY, now);
 	const flags = new LiveFlags(new SharedFlags(flagTable, { ...cache, beyond: [cache.edge] }), cache.defer, now);
-	const sessions = new Sessions(env.IDENTITY, revocations, now);
+	const sessions = new Sessions({
+		database: env.IDENTITY,
+		revocations,
+		now,
+		ended: (account, ended) => timelines.tell(account, (timeline) => timeline.endStreams(ended)),
+	});
+	const signingKeys = new SigningKeys(env.IDENTITY, minter, now);
 	const identity = new Identity({
 		database: env.IDENTITY,
 		secret: settings.AUTH_SECRET,
@@ -144,9 +157,37 @@ function build(env: Env) {
 		map,
 		minter,
 		sessions,
+		refreshTokens: new RefreshTokens(env.IDENTITY, settings.AUTH_SECRET, now),
+		signingKeys,
+		metrics,
 		now,
 		random,
 		ensureProfile: (profile) => accounts.ensure(profile),
+	});
+	const external = new ExternalIdentities({
+		database: env.IDENTITY,
+		map,
+		minter,
+		defaultRegion: settings.DEFAULT_REGION,
+		now,
+		random,
+		ensureProfile: (profile) => accounts.ensure(profile),
+	});
+	const trusted = new TrustedIssuers({
+		issuers: settings.TRUSTED_ISSUERS,
+		accountOf: (person) => external.accountOf(person),
+		load: (address, signal) => fetch(address, { signal, redirect: "manual", headers: { accept: "application/json" } }),
+		shelf: new IssuerKeys(env.IDENTITY, cache.defer, now),
+		now,
+	});
+	const serverKeyTable = new ServerKeyTable(env.IDENTITY, minter, revocations, now);
+	const serverKeys = new ServerKeys({
+		register: serverKeyTable,
+		exists: async (account) => (await accounts.byId(account)) !== undefined,
+		revocations,
+		acted: (acting) => noteActing(metrics, acting),
+		defer: cache.defer,
+		now,
 	});
 	const graph = new Graph({ relations, shards, timelines, doorbell, minter, now });
 	const posts = new Posts({ accounts, graph, posts: postStore, timelines, doorbell, minter });
@@ -189,7 +230,7 @@ function build(env: Env) {
 		pages: new FeedPages(settings.CACHE_PAGES === "on" ? cache.memory : undefined, now),
 		publicPages,
 		sharedPosts,
-		tokens: new AccessTokens({ ...tokenIssue(identity, settings), revocations, now }),
+		tokens: new AccessTokens({ ...tokenIssue(identity, settings, now), revocations, trusted, serverKeys, now }),
 		tickets: new TicketSeal(settings.AUTH_SECRET),
 		identity,
 		flagTable,
@@ -213,6 +254,9 @@ function build(env: Env) {
 			streams: SOCKET_LIMIT,
 		},
 		sessions,
+		signingKeys,
+		serverKeyTable,
+		external,
 		identityDatabase: env.IDENTITY,
 		accounts,
 		graph,
@@ -229,6 +273,11 @@ function build(env: Env) {
 			source,
 			posts: new FeedPosts({ sharedPosts, likes, now }),
 			channels,
+			revoked: async (owner, { session, issuedAt }) => {
+				// Without a list nobody is known to be revoked; her stream ends with its token.
+				await revocations.fresh().catch(() => undefined);
+				return revocations.has({ session, viewer: owner, issuedAt });
+			},
 			metrics,
 			dormantAfter: settings.DORMANT_AFTER_DAYS * 86_400_000,
 			auditEvery: settings.AUDIT_EVERY_HOURS * 3_600_000 || Number.POSITIVE_INFINITY,
@@ -327,15 +376,27 @@ function queueOf(env: Env, name: string): Queue<ChunkMessage> {
 /** An unknown key is looked for again at most so often, in milliseconds, so that forged ones cost little. */
 const KEY_COOLDOWN = 5_000;
 
+/** Milliseconds that the keys may take. */
+const KEY_PATIENCE = 5_000;
+
 function tokenIssue(
 	identity: Identity,
 	{ TOKEN_ISSUER, TOKEN_AUDIENCE }: Settings,
+	now: () => number,
 ): Pick<TokenRules, "keys" | "issuer" | "audience"> {
-	// jose keeps the keys in this isolate, for as long as it lives, and asks again when a token names another one.
-	const keys = createRemoteJWKSet(new URL("http://localhost/auth/jwks"), {
-		cacheMaxAge: Number.POSITIVE_INFINITY,
-		cooldownDuration: KEY_COOLDOWN,
-		[customFetch]: () => identity.keySet(),
+	const keys = keptKeys({
+		address: "http://localhost/auth/jwks",
+		load: () => identity.keySet(),
+		maxAge: KEYS_KEPT,
+		cooldown: KEY_COOLDOWN,
+		timeout: KEY_PATIENCE,
+		now,
 	});
 	return { keys, issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE };
+}
+
+/** The one place that hears of everything that a server does as somebody else. */
+function noteActing(metrics: Metrics, acting: Acting): void {
+	metrics.add("server_key_uses", 1);
+	console.log(JSON.stringify({ level: "info", message: "a server acts for an account", ...acting }));
 }

@@ -17,6 +17,8 @@ interface World {
 	post: string;
 	/** Ann's comment on it. */
 	comment: string;
+	/** The id of Ann's session. */
+	annSession: string;
 }
 
 interface Case extends Refusals<World> {
@@ -88,6 +90,19 @@ const CASES: Record<string, Case> = {
 	// Shows public keys to anybody; ends a session, or none.
 	"GET /auth/jwks": { path: () => "/auth/jwks", open: true },
 	"POST /auth/sign-out": { path: () => "/auth/sign-out", open: true },
+	"POST /auth/refresh": {
+		path: () => "/auth/refresh",
+		body: () => ({ refreshToken: "efr_0000000000000.1.nonsense" }),
+		badFields: { refreshToken: ["", "x".repeat(1001), 5, null], extra: [1] },
+		open: true,
+	},
+	"GET /v1/sessions": { path: () => "/v1/sessions" },
+	"DELETE /v1/sessions": { path: () => "/v1/sessions" },
+	"DELETE /v1/sessions/{id}": {
+		path: (w) => `/v1/sessions/${w.annSession}`,
+		missing: "session_not_found",
+		stranger: [404, "session_not_found"],
+	},
 	"GET /v1/accounts/me": { path: () => "/v1/accounts/me" },
 	"PATCH /v1/accounts/me": {
 		path: () => "/v1/accounts/me",
@@ -219,6 +234,40 @@ const CASES: Record<string, Case> = {
 		operator: true,
 		body: (w) => ({ accountId: w.eve.id, role: "user" }),
 	},
+	"GET /ops/keys": { path: () => "/ops/keys", operator: true },
+	"POST /ops/keys/rotate": {
+		path: () => "/ops/keys/rotate",
+		operator: true,
+		body: () => ({}),
+		badFields: { signsIn: [9, 86_401, 1.5, "60", null], algorithm: ["none"] },
+	},
+	"GET /ops/server-keys": { path: () => "/ops/server-keys", operator: true },
+	"POST /ops/server-keys": {
+		path: () => "/ops/server-keys",
+		operator: true,
+		body: () => ({ name: "ours", scopes: ["read"] }),
+		badFields: {
+			name: ["", "  ", "x".repeat(81), 5],
+			scopes: [[], ["read", "read"], "read", null],
+			expiresAt: ["soon", 5, null, "2020-01-01T00:00:00.000Z"],
+			secret: ["efk_mine"],
+		},
+	},
+	"DELETE /ops/server-keys/{id}": {
+		path: (w) => `/ops/server-keys/${w.post}`,
+		operator: true,
+		missing: "not_found",
+	},
+	"POST /ops/provision": {
+		path: () => "/ops/provision",
+		operator: true,
+		body: () => ({ accounts: [{ externalId: "x" }] }),
+		badFields: {
+			issuer: ["", "https://nobody.test", 5],
+			accounts: [[], Array.from({ length: 101 }, (_, n) => ({ externalId: `${n}` })), 5, null],
+			role: ["operator"],
+		},
+	},
 	"POST /ops/verify": { path: () => "/ops/verify", operator: true, body: () => ({ check: "ties" }) },
 	"GET /ops/dead-letters": { path: () => "/ops/dead-letters", operator: true, badQuery: LIMITS },
 	"POST /ops/dead-letters/redrive-all": { path: () => "/ops/dead-letters/redrive-all", operator: true },
@@ -292,7 +341,8 @@ beforeAll(async () => {
 	const [ann, eve] = await Promise.all([signUp("Ann"), signUp("Eve")]);
 	const own = await ann.post("mine");
 	const comment = await ann.ok<{ id: string }>("POST", `/v1/posts/${own.id}/comments`, { text: "also mine" });
-	world = { ann, eve, post: own.id, comment: comment.id };
+	const sessions = await ann.ok<{ items: { id: string }[] }>("GET", "/v1/sessions");
+	world = { ann, eve, post: own.id, comment: comment.id, annSession: sessions.items[0]?.id ?? "" };
 	before = await snapshot();
 });
 
@@ -307,6 +357,7 @@ async function snapshot() {
 		eve.wholeFeed(),
 		ann.ok("GET", `/v1/posts/${world.post}/comments`),
 		ann.ok("GET", "/v1/friend-requests?direction=outgoing"),
+		ann.ok("GET", "/v1/sessions"),
 	]);
 }
 
@@ -364,7 +415,7 @@ describe.each(Object.entries(CASES))("%s", (name, test) => {
 		it("asks for no token", async () => {
 			const answer = await send(undefined);
 			expect([200, 401]).toContain(answer.status);
-			if (answer.status === 401) expect(answer.body.code).toBe("invalid_credentials");
+			if (answer.status === 401) expect(answer.body.code).toMatch(/^(invalid_credentials|session_invalid)$/);
 		});
 	} else {
 		it("refuses a request without a good token", async () => {

@@ -28,7 +28,7 @@ class Isolate {
 	constructor(now: () => number, log: RevocationLog = new RevocationTable(env.IDENTITY, now)) {
 		const metrics = { add: (_: unknown, value: number) => void this.stale.push(value) };
 		this.list = new Revocations({ log, defer: this.defer, metrics, now });
-		this.sessions = new Sessions(env.IDENTITY, this.list, now);
+		this.sessions = new Sessions({ database: env.IDENTITY, revocations: this.list, now, ended: async () => {} });
 	}
 
 	readonly defer = (work: Promise<unknown>): void => void this.#work.push(work);

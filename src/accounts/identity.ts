@@ -1,12 +1,16 @@
 import { betterAuth } from "better-auth";
-import { bearer, jwt, username } from "better-auth/plugins";
+import { APIError } from "better-auth/api";
+import { bearer, createJwk, jwt, username } from "better-auth/plugins";
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { Role } from "../gateway/tokens.ts";
+import type { Counter } from "../metrics.ts";
 import type { Id, IdMinter } from "../store/ids.ts";
 import { type Region, regionSchema, type ShardMap } from "../store/shard-map.ts";
+import { type RefreshTokens, SESSION_LIFETIME, type Successor } from "./refresh.ts";
 import { ACCESS_TOKEN_LIFETIME, type Sessions } from "./sessions.ts";
+import type { SigningKeys } from "./signing-keys.ts";
 import type { NewProfile } from "./store.ts";
 
 /** What we read of better-auth's `user` table ourselves; `migrations/identity/` has the whole. */
@@ -29,6 +33,9 @@ export interface IdentityOptions {
 	map: ShardMap;
 	minter: IdMinter;
 	sessions: Sessions;
+	refreshTokens: RefreshTokens;
+	signingKeys: SigningKeys;
+	metrics: Counter;
 	now: () => number;
 	random: () => number;
 	/** Called before every session: makes the account's profile when it is not there yet. */
@@ -40,6 +47,10 @@ const HALF_MADE = 60_000;
 export const USERNAME_LENGTH = { min: 3, max: 30 } as const;
 export const PASSWORD_LENGTH = { min: 8, max: 128 } as const;
 
+const KEY_KIND = { jwks: { keyPairConfig: { alg: "ES256" as const } } };
+/** Who comes second sees at the next look what the first one did. */
+const REFRESH_ROUNDS = 4;
+
 /** Credentials and sessions: better-auth on its own database, apart from posts. */
 export class Identity {
 	readonly #options: IdentityOptions;
@@ -50,7 +61,66 @@ export class Identity {
 
 	/** Answers a request below `/auth` as better-auth does. */
 	async handle(request: Request): Promise<Response> {
-		return this.#auth(this.#origin(request)).handler(request);
+		return this.#auth(this.#origin(request)).handler(await this.#known(request));
+	}
+
+	/** The request as better-auth can read it: it knows nothing of refresh tokens. */
+	async #known(request: Request): Promise<Request> {
+		const bearer = /^bearer +(.*)$/i.exec(request.headers.get("authorization") ?? "")?.[1];
+		if (bearer === undefined) return request;
+		// With a refresh token one refreshes: it would otherwise be good for as long as the session, unnoticed.
+		const lasting = new URL(request.url).pathname === "/auth/token" && bearer.startsWith("efr_");
+		const token = lasting ? undefined : await this.#options.refreshTokens.sessionToken(bearer);
+		if (token === bearer) return request;
+		const known = new Request(request);
+		if (token === undefined) known.headers.delete("authorization");
+		else known.headers.set("authorization", `Bearer ${token}`);
+		return known;
+	}
+
+	/**
+	 * Replaces a refresh token, and makes an access token of its session. The access token is signed first: should that
+	 * fail, nothing has changed. One that was used up ends the session.
+	 *
+	 * @returns undefined when the token is good for nothing
+	 */
+	async refresh(refreshToken: string): Promise<({ token: string } & Successor) | undefined> {
+		const { refreshTokens, sessions, metrics } = this.#options;
+		for (let round = 0; round < REFRESH_ROUNDS; round++) {
+			const presented = await refreshTokens.present(refreshToken);
+			if (!presented) return undefined;
+			const { session } = presented;
+			if (presented.state === "reused") {
+				// One that was good when it came, and was overtaken, is no copy.
+				if (round > 0) return undefined;
+				metrics.add("refresh_reused", 1);
+				await sessions.end(session.id);
+				return undefined;
+			}
+			const token = await this.#accessToken(session.token);
+			const next = token === undefined ? undefined : await refreshTokens.replace(presented);
+			if (token !== undefined && next) return { token, ...next };
+			// Somebody was faster: looked at again, this is the token before the last one.
+		}
+		return undefined;
+	}
+
+	/** @returns undefined when there is no such session (any more). */
+	async #accessToken(sessionToken: string): Promise<string | undefined> {
+		const headers = new Headers({ authorization: `Bearer ${sessionToken}` });
+		try {
+			return (await this.#auth("http://localhost").api.getToken({ headers })).token;
+		} catch (error) {
+			if (error instanceof APIError && error.status === "UNAUTHORIZED") return undefined;
+			throw error;
+		}
+	}
+
+	/** Makes the next signing key, which signs from a moment on (Unix milliseconds), unless there is one already. */
+	async rotateKey(signsFrom: number): Promise<void> {
+		const { signingKeys } = this.#options;
+		const context = (await this.#auth("http://localhost").$context) as never;
+		await createJwk({ context } as never, { ...KEY_KIND, adapter: signingKeys.adapter(signsFrom) });
 	}
 
 	#origin(request: Request): string {
@@ -71,7 +141,8 @@ export class Identity {
 		await this.#options.database
 			.prepare(
 				`DELETE FROM user WHERE (email = ?1 OR username = ?2) AND createdAt < ?3
-				AND emailVerified = 0 AND NOT EXISTS (SELECT 1 FROM account WHERE account.userId = user.id)`,
+				AND emailVerified = 0 AND NOT EXISTS (SELECT 1 FROM account WHERE account.userId = user.id)
+				AND NOT EXISTS (SELECT 1 FROM external_identities WHERE account_id = user.id)`,
 			)
 			.bind(email.toLowerCase(), username.toLowerCase(), before)
 			.run();
@@ -82,11 +153,12 @@ export class Identity {
 	 * Ends the session of a request, and answers as better-auth does. Not left to it: it says "signed out" also when
 	 * the session could not be deleted, and knows nothing of the access tokens that were made from it.
 	 */
-	async signOut(request: Request): Promise<Response> {
+	async signOut(original: Request): Promise<Response> {
+		const request = await this.#known(original);
 		const { headers } = request;
 		const found = await this.#auth(this.#origin(request)).api.getSession({ headers, query: { disableRefresh: true } });
 		if (found) await this.#options.sessions.end(found.session.id);
-		return this.handle(request);
+		return this.#auth(this.#origin(request)).handler(request);
 	}
 
 	/** Whose an address is. */
@@ -118,7 +190,7 @@ export class Identity {
 
 	/** Made for each request: better-auth keeps promises, which workerd ties to the request that made them. */
 	#auth(origin: string) {
-		const { database, secret, issuer, audience, map, minter, random } = this.#options;
+		const { database, secret, issuer, audience, map, minter, random, signingKeys } = this.#options;
 		const mint = (region: Region) => minter.mint(map.draw(region, random()));
 		return betterAuth({
 			database,
@@ -137,6 +209,7 @@ export class Identity {
 					role: { type: "string", required: false, input: false, defaultValue: "user" },
 				},
 			},
+			session: { expiresIn: SESSION_LIFETIME / 1000 },
 			// Ours are exact over all isolates: gateway/sign-in-limits.ts.
 			rateLimit: { enabled: false },
 			advanced: {
@@ -153,7 +226,8 @@ export class Identity {
 				}),
 				bearer(),
 				jwt({
-					jwks: { keyPairConfig: { alg: "ES256" } },
+					...KEY_KIND,
+					adapter: signingKeys.adapter(),
 					jwt: {
 						issuer,
 						audience,

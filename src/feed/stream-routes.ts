@@ -28,7 +28,7 @@ const openStream = createRoute({
 	tags: ["feed"],
 	summary: "Your feed's changes as they happen, over a WebSocket",
 	description:
-		"Upgrades to a WebSocket of JSON frames: `hello`, what you missed since `since`, then every `change`; `outdated` when you must read the feed anew. The token comes in the header, as `Sec-WebSocket-Protocol: bearer, <token>` or as a ticket. Send `ping` to get `pong`, every half minute and whenever half a megabyte has come. Closes with 4401 when the token expires, and with 4408 when a megabyte was sent and no ping comes: connect again from the last change that came.",
+		"Upgrades to a WebSocket of JSON frames: `hello`, what you missed since `since`, then every `change`; `outdated` when you must read the feed anew. The token comes in the header, as `Sec-WebSocket-Protocol: bearer, <token>` or as a ticket. Send `ping` to get `pong`, every half minute and whenever half a megabyte has come. Closes with 4401 when the token expires or its session ends, and with 4408 when a megabyte was sent and no ping comes: connect again from the last change that came.",
 	security: signedIn,
 	request: { query: streamQuery },
 	responses: { 101: { description: "Switching protocols" }, ...problems(400, 401, 426, 429, 503) },
@@ -75,12 +75,15 @@ export function streamRoutes({ timelines, tokens, tickets }: StreamServices) {
 		if (sealed !== undefined) {
 			const { token, ticket } = await tickets.open(sealed);
 			await tokens.refuseRevoked(token);
-			return { viewer: token.viewer, pass: { ticket } };
+			return { viewer: token.viewer, pass: { ticket, session: token.session, issued: String(token.issuedAt) } };
 		}
 		const [scheme, token] = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((part) => part.trim());
-		const credential = scheme === "bearer" && token ? `Bearer ${token}` : c.req.header("authorization");
-		const { viewer, expiresAt } = await tokens.verify(credential);
-		return { viewer, pass: { expires: String(expiresAt) } };
+		const { viewer, session, issuedAt, expiresAt } =
+			scheme === "bearer" && token ? await tokens.verify(`Bearer ${token}`) : await tokens.claimsOf(c);
+		return {
+			viewer,
+			pass: { expires: String(expiresAt), session, issued: String(issuedAt) },
+		};
 	};
 
 	const connect = async (c: Context<Gateway>, query: z.infer<typeof streamQuery>, since: string | undefined) => {
@@ -113,7 +116,7 @@ export function streamRoutes({ timelines, tokens, tickets }: StreamServices) {
 			return c.body(events(webSocket), 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
 		})
 		.openapi(makeTicket, async (c) => {
-			const token = await tokens.verify(c.req.header("authorization"));
+			const token = await tokens.claimsOf(c);
 			const { ticket, goodUntil } = await timelines.of(token.viewer).issueTicket(token.expiresAt);
 			return c.json({ ticket: await tickets.seal(token, ticket, goodUntil), expiresAt: moment(goodUntil) }, 201);
 		});

@@ -13,6 +13,8 @@ export interface Gateway {
 		trace: Trace;
 		/** Of an answer that is a problem document. */
 		problem: ProblemCode;
+		/** What its access tokens are revoked by: a session's id, mostly. Set with `viewer`. */
+		session: string;
 	};
 }
 

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import { type Id, isId } from "../store/ids.ts";
@@ -6,6 +6,8 @@ import { isCompact } from "./compact.ts";
 import type { Gateway } from "./openapi.ts";
 import { Problem } from "./problem.ts";
 import type { Revocable, Revocations } from "./revocations.ts";
+import { type Scope, ServerKeys } from "./server-keys.ts";
+import type { TrustedIssuers } from "./trusted-issuers.ts";
 
 export interface TokenRules {
 	/** Finds the public key that a token names. */
@@ -13,21 +15,27 @@ export interface TokenRules {
 	issuer: string;
 	audience: string;
 	revocations: Pick<Revocations, "current" | "fresh" | "has">;
+	/** Others whose tokens are as good as ours. */
+	trusted?: TrustedIssuers;
+	/** Servers that act for accounts. */
+	serverKeys?: ServerKeys;
 	now: () => number;
 	/** How many tokens are remembered. */
 	memory?: number;
 }
 
-/** What an account may do beside its own things. */
-export const ROLES = ["user", "operator"] as const;
+/** What an account may do beside its own things: a moderator judges what others post, an operator runs the service. */
+export const ROLES = ["user", "moderator", "operator"] as const;
 export type Role = (typeof ROLES)[number];
 
 /** What a good access token says. */
 export interface TokenClaims extends Revocable {
 	viewer: Id;
 	role: Role;
-	/** Unix milliseconds. */
+	/** Unix milliseconds: what stands for the token ends then. */
 	expiresAt: number;
+	/** The token may be good for longer: after `expiresAt` it is looked at again. */
+	renewable?: true;
 }
 
 /** Some 700 bytes each. */
@@ -73,11 +81,32 @@ export class AccessTokens {
 	async verify(authorization: string | undefined): Promise<TokenClaims> {
 		let claims = this.#known(authorization);
 		if (claims === undefined) {
-			claims = await verifySignature(bearer(authorization), this.#rules);
+			claims = await this.#check(bearer(authorization));
 			this.#remembered.set(authorization as string, claims);
 		}
 		await this.refuseRevoked(claims);
 		return claims;
+	}
+
+	/**
+	 * Who a request is made for: by an access token, or by the key of a server that acts for an account.
+	 *
+	 * @throws Problem as {@link verify} and {@link ServerKeys.act} do, also before anything is awaited
+	 */
+	claimsOf(c: Context<Gateway>): TokenClaims | Promise<TokenClaims> {
+		const authorization = c.req.header("authorization");
+		const known = this.recall(authorization);
+		if (known !== undefined) return known;
+		const { serverKeys } = this.#rules;
+		if (serverKeys && ServerKeys.is(authorization)) return serverKeys.act(c, authorization);
+		return this.verify(authorization);
+	}
+
+	/** Whether a header opens what is for operators: theirs do, and keys of servers with one of some scopes. */
+	async opens(authorization: string | undefined, scopes: readonly Scope[]): Promise<boolean> {
+		const { serverKeys } = this.#rules;
+		if (serverKeys && ServerKeys.is(authorization)) return serverKeys.permits(authorization, scopes);
+		return (await this.verify(authorization)).role === "operator";
 	}
 
 	/** For what stands for a token. @throws Problem `token_revoked`, or `unavailable` as in {@link verify} */
@@ -94,24 +123,27 @@ export class AccessTokens {
 		const claims = this.#remembered.get(authorization);
 		if (claims === undefined || this.#rules.now() < claims.expiresAt) return claims;
 		this.#remembered.delete(authorization);
+		if (claims.renewable) return undefined;
 		throw new Problem("token_expired");
+	}
+
+	#check(token: string): Promise<TokenClaims> {
+		const { trusted } = this.#rules;
+		return trusted?.claims(token) ? trusted.verify(token) : verifySignature(token, this.#rules);
 	}
 }
 
-/** Sets `viewer` from `Authorization: Bearer <access token>`; refuses a request without a good one. */
+/** Sets `viewer` and `session` from `Authorization`; refuses a request that {@link AccessTokens.claimsOf} does. */
 export function requireToken(tokens: AccessTokens): MiddlewareHandler<Gateway> {
 	return (c, next) => {
-		const authorization = c.req.header("authorization");
+		const admit = ({ viewer, session }: TokenClaims) => {
+			c.set("viewer", viewer);
+			c.set("session", session);
+			return next();
+		};
+		const claims = tokens.claimsOf(c);
 		// No `await` where none is needed: most requests come this way.
-		const claims = tokens.recall(authorization);
-		if (claims === undefined) {
-			return tokens.verify(authorization).then(({ viewer }) => {
-				c.set("viewer", viewer);
-				return next();
-			});
-		}
-		c.set("viewer", claims.viewer);
-		return next();
+		return claims instanceof Promise ? claims.then(admit) : admit(claims);
 	};
 }
 
@@ -127,7 +159,7 @@ function bearer(authorization = ""): string {
 }
 
 /** The faults of a token, as against a fault in finding its key. */
-const TOKEN_FAULTS = [
+export const TOKEN_FAULTS = [
 	errors.JOSEAlgNotAllowed,
 	errors.JOSENotSupported,
 	errors.JWSInvalid,

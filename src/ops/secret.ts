@@ -1,23 +1,32 @@
 import type { MiddlewareHandler } from "hono";
 import { Problem } from "../gateway/problem.ts";
+import type { Scope } from "../gateway/server-keys.ts";
 import type { AccessTokens } from "../gateway/tokens.ts";
 
+/** What a server may reach with a key that is for less than everything. */
+const SCOPES: Readonly<Record<string, readonly Scope[]>> = { "/ops/provision": ["provision", "admin"] };
+
 /**
- * Lets in who knows the operator's secret (`X-Operator-Secret`), and accounts with the role `operator`; for
- * others nothing is there.
+ * Lets in who knows the operator's secret (`X-Operator-Secret`), accounts with the role `operator`, and servers whose
+ * key has the scope; for others nothing is there.
  */
 export function requireOperator(secret: string | undefined, tokens: AccessTokens): MiddlewareHandler {
 	return async (c, next) => {
 		const given = c.req.header("x-operator-secret");
 		const known = secret !== undefined && given !== undefined && (await same(given, secret));
-		if (!known && !(await isOperator(c.req.header("authorization"), tokens))) throw new Problem("not_found");
+		const scopes = SCOPES[c.req.path] ?? ["admin"];
+		if (!known && !(await isOperator(c.req.header("authorization"), scopes, tokens))) throw new Problem("not_found");
 		await next();
 	};
 }
 
-async function isOperator(authorization: string | undefined, tokens: AccessTokens): Promise<boolean> {
+async function isOperator(
+	authorization: string | undefined,
+	scopes: readonly Scope[],
+	tokens: AccessTokens,
+): Promise<boolean> {
 	try {
-		return (await tokens.verify(authorization)).role === "operator";
+		return await tokens.opens(authorization, scopes);
 	} catch (error) {
 		// A bad token is as good as none: even that would tell that there is something.
 		if (error instanceof Problem) return false;

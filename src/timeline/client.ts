@@ -63,6 +63,9 @@ export class Timeline {
 	issueTicket(tokenExpiresAt: number): Promise<{ ticket: string; goodUntil: number }> {
 		return this.#call((stub) => stub.issueTicket(tokenExpiresAt));
 	}
+	endStreams(sessions: readonly string[] | undefined): Promise<number> {
+		return this.#call((stub) => stub.endStreams(sessions));
+	}
 	/** Opens a socket; the address has the query of {@link TimelineObject.fetch}. Not repeated: a ticket is good once. */
 	connect(request: Request): Promise<Response> {
 		return this.#stub().fetch(request);

@@ -9,7 +9,7 @@ import { Idempotency, type Reservation } from "./idempotency.ts";
 import { packView } from "./packed-view.ts";
 import { Projection } from "./projection.ts";
 import type { Relations } from "./relations.ts";
-import { type PostReader, Sockets } from "./sockets.ts";
+import { type Pass, type PostReader, Sockets } from "./sockets.ts";
 import { CHANNEL_LEASE, type Channels, type TimelineSource } from "./source.ts";
 import { TimelineStorage } from "./storage.ts";
 import { Tickets } from "./tickets.ts";
@@ -25,6 +25,8 @@ export interface TimelineServices {
 	source: TimelineSource;
 	posts: PostReader;
 	channels: Channels;
+	/** Whether what opened a socket of an account's is revoked, as far as is known here. Never fails. */
+	revoked: (owner: Id, pass: Pass) => Promise<boolean>;
 	metrics: Metrics;
 	/** A timeline that is not read for so long is dropped until it is, in milliseconds. */
 	dormantAfter: number;
@@ -66,6 +68,7 @@ export class TimelineObject extends DurableObject {
 			touched: () => this.#timeline.touched,
 			sightsOf: (authors, postIds) => this.sights(authors, postIds),
 			posts: services.posts,
+			revoked: services.revoked,
 			wakeAt: (time) => this.#wakeAt(time),
 		});
 		this.#readAt = Number(this.#storage.meta("read") ?? 0);
@@ -202,6 +205,11 @@ export class TimelineObject extends DurableObject {
 		return this.#tickets.issue(tokenExpiresAt, Date.now());
 	}
 
+	/** {@link Sockets.end} */
+	async endStreams(sessions: readonly string[] | undefined): Promise<number> {
+		return this.#sockets.end(sessions);
+	}
+
 	/** {@link Idempotency.reserve} */
 	async reserve(key: string, fingerprint: string, candidate: Id): Promise<Reservation> {
 		return this.#idempotency.reserve(key, fingerprint, candidate, Date.now());
@@ -219,7 +227,8 @@ export class TimelineObject extends DurableObject {
 
 	/**
 	 * Opens a socket: the one thing that cannot be a method, as a socket only travels in a response. The
-	 * query has `since` and `hydrate`, and either `expires` or, unchecked by the gateway, `ticket`.
+	 * query has `since` and `hydrate`, `session` and `issued` of the access token, and either its `expires` or, unchecked by
+	 * the gateway, `ticket`.
 	 */
 	override async fetch(request: Request): Promise<Response> {
 		const query = new URL(request.url).searchParams;
@@ -227,11 +236,11 @@ export class TimelineObject extends DurableObject {
 		const expiresAt = ticket === null ? Number(query.get("expires")) : this.#tickets.redeem(ticket, Date.now());
 		if (expiresAt === undefined) return new Response(null, { status: 401 });
 		const since = query.get("since");
-		const socket = await this.#sockets.open(
-			since === null ? undefined : Number(since),
-			query.get("hydrate") === "1",
+		const socket = await this.#sockets.open(since === null ? undefined : Number(since), query.get("hydrate") === "1", {
 			expiresAt,
-		);
+			session: query.get("session") ?? "",
+			issuedAt: Number(query.get("issued")),
+		});
 		if (!socket) return new Response(null, { status: 429 });
 		await this.#noteRead();
 		await this.#join();

@@ -23,6 +23,8 @@ export type Frame =
 export const CLOSE_CODES = {
 	/** The access token that opened the socket has expired: connect again with a fresh one. */
 	token_expired: 4401,
+	/** Its session has ended: sign in again. */
+	token_revoked: 4401,
 	/** The client sent a frame that is no `ping`. */
 	unexpected_frame: 4400,
 	/** The client did not `ping` after so much was sent: connect again, from the last change that came. */
@@ -42,13 +44,20 @@ export const UNHEARD_LIMIT = 1_000_000;
 const HEAR_WITHIN = 10_000;
 const LISTEN_EVERY = 50;
 
+/** What opened a socket. */
+export interface Pass {
+	/** Unix milliseconds. */
+	expiresAt: number;
+	/** What it is revoked by: the session of the access token, and when that was made, in Unix seconds. */
+	session: string;
+	issuedAt: number;
+}
+
 /** Kept with a socket while the object sleeps. */
-interface Attachment {
+interface Attachment extends Pass {
 	/** The last change that was sent. */
 	seq: number;
 	hydrate: boolean;
-	/** Unix milliseconds. */
-	expiresAt: number;
 	/** Characters sent since the ping that was answered at `heardAt` (Unix milliseconds). */
 	unheard: number;
 	heardAt: number;
@@ -63,6 +72,8 @@ export interface SocketServices {
 	touched: () => Touched;
 	sightsOf: SightsOf;
 	posts: PostReader;
+	/** Whether what opened a socket of the owner's is revoked, as far as is known here. Never fails. */
+	revoked: (owner: Id, pass: Pass) => Promise<boolean>;
 	/** Asks for an alarm at a moment at the latest, in Unix milliseconds. */
 	wakeAt: (time: number) => Promise<void>;
 }
@@ -78,6 +89,7 @@ export class Sockets {
 	readonly #touched: () => Touched;
 	readonly #sightsOf: SightsOf;
 	readonly #posts: PostReader;
+	readonly #revoked: SocketServices["revoked"];
 	readonly #wakeAt: (time: number) => Promise<void>;
 	readonly #pumping = new Map<WebSocket, Promise<void>>();
 
@@ -88,6 +100,7 @@ export class Sockets {
 		this.#touched = services.touched;
 		this.#sightsOf = services.sightsOf;
 		this.#posts = services.posts;
+		this.#revoked = services.revoked;
 		this.#wakeAt = services.wakeAt;
 		// Answered without waking the object.
 		ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
@@ -98,15 +111,15 @@ export class Sockets {
 	}
 
 	/** Opens a socket that has seen everything up to `since`, or up to now; undefined when there are too many. */
-	async open(since: number | undefined, hydrate: boolean, expiresAt: number): Promise<WebSocket | undefined> {
+	async open(since: number | undefined, hydrate: boolean, pass: Pass): Promise<WebSocket | undefined> {
 		const log = await this.#log();
 		if (this.#ctx.getWebSockets().length >= SOCKET_LIMIT) return undefined;
 		const { 0: client, 1: server } = new WebSocketPair();
 		this.#ctx.acceptWebSocket(server);
-		const place: Attachment = { seq: since ?? log.seq, hydrate, expiresAt, unheard: 0, heardAt: 0 };
+		const place: Attachment = { seq: since ?? log.seq, hydrate, ...pass, unheard: 0, heardAt: 0 };
 		send(server, place, { type: "hello", seq: log.seq });
 		server.serializeAttachment(place);
-		await this.#wakeAt(expiresAt);
+		await this.#wakeAt(pass.expiresAt);
 		void this.#forward(server);
 		return client;
 	}
@@ -132,6 +145,15 @@ export class Sockets {
 		return next;
 	}
 
+	/** Closes the sockets of sessions that ended, or all of them. @returns how many */
+	end(sessions: readonly string[] | undefined): number {
+		const ended = this.#ctx
+			.getWebSockets()
+			.filter((socket) => sessions === undefined || sessions.includes(attachmentOf(socket).session));
+		for (const socket of ended) socket.close(CLOSE_CODES.token_revoked, "token_revoked");
+		return ended.length;
+	}
+
 	/** One at a time for each socket; a change that comes meanwhile is found by the round after. */
 	async #forward(socket: WebSocket): Promise<void> {
 		const running = this.#pumping.get(socket);
@@ -154,6 +176,10 @@ export class Sockets {
 	async #pump(socket: WebSocket): Promise<void> {
 		const place = attachmentOf(socket);
 		for (let more = true; more; ) {
+			// Should nobody have told that the session ended, it is noticed before anything more is sent.
+			if (await this.#revoked(this.#owner(), place)) {
+				return socket.close(CLOSE_CODES.token_revoked, "token_revoked");
+			}
 			if (!(await this.#heard(socket, place))) return socket.close(CLOSE_CODES.too_slow, "too_slow");
 			const found = (await this.#log()).changes(place.seq, BATCH);
 			if (socket.readyState !== WebSocket.OPEN) return;
