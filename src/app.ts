@@ -1,5 +1,8 @@
 import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
+import { emailRoutes } from "./accounts/email-routes.ts";
+import { factorRoutes } from "./accounts/factor-routes.ts";
+import { callbackRoutes, providerRoutes } from "./accounts/provider-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { deliveryRoutes } from "./fanout/routes.ts";
 import { noteOwnWrites } from "./feed/own-writes.ts";
@@ -18,6 +21,7 @@ import { friendRoutes } from "./graph/friend-routes.ts";
 import { auditRoutes } from "./ops/audit.ts";
 import { deadLetterRoutes } from "./ops/dead-letters.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
+import { outboxRoutes } from "./ops/outbox.ts";
 import { roleRoutes } from "./ops/roles.ts";
 import { requireOperator } from "./ops/secret.ts";
 import { shardRoutes } from "./ops/shards.ts";
@@ -44,6 +48,8 @@ export function createApp(services: Services) {
 	app.get("/healthz", (c) => c.json({ status: "ok" }));
 
 	const bookmarks = carryBookmarks(services.settings.READ_REPLICAS === "on", services.now);
+	// Before bodies must be JSON: a browser comes back from Apple with a form.
+	app.route("/", callbackRoutes(services));
 	app.use("/auth/*", bookmarks, limitBody(BODY), requireJson);
 	// Before the token is required: a stream's can come in other ways.
 	app.route("/", streamRoutes(services));
@@ -62,7 +68,16 @@ export function createApp(services: Services) {
 		await next();
 	});
 
-	app.route("/", authRoutes({ identity: services.identity, defaultRegion: services.settings.DEFAULT_REGION }));
+	const signIn = {
+		...services,
+		defaultRegion: services.settings.DEFAULT_REGION,
+		redirects: services.settings.TRUSTED_REDIRECTS,
+		requireVerification: services.settings.REQUIRE_EMAIL_VERIFICATION === "on",
+	};
+	app.route("/", authRoutes(signIn));
+	app.route("/", emailRoutes(signIn));
+	app.route("/", providerRoutes(signIn));
+	app.route("/", factorRoutes(signIn));
 	const changed = (id: Id) => services.timelines.tell(id, (timeline) => timeline.changeProfile());
 	app.route("/", accountRoutes({ ...services, relations: services.graph, changed }));
 	app.route("/", friendRoutes(services));
@@ -77,6 +92,7 @@ export function createApp(services: Services) {
 	app.route("/", verifyRoutes(services));
 	app.route("/", deadLetterRoutes(services));
 	app.route("/", roleRoutes(services));
+	app.route("/", outboxRoutes(services));
 	app.route("/", shardRoutes(services));
 	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));
 

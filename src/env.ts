@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { oidcProvidersSchema } from "./accounts/providers.ts";
 import type { GridObject } from "./cache/embedded.ts";
 import type { ChannelObject } from "./fanout/channel.ts";
 import type { ReactionsObject } from "./posts/reactions.ts";
@@ -18,9 +19,13 @@ export interface Env {
 	readonly ASSETS: Fetcher;
 	/** Optional: figures go to the log without it. */
 	readonly METRICS?: AnalyticsEngineDataset;
+	/** Optional: sends e-mail, from `EMAIL_FROM`. */
+	readonly EMAIL?: SendEmail;
 	/** The databases that the shard map names, and the settings below, still unchecked. */
 	readonly [name: string]: unknown;
 }
+
+const credential = z.string().min(1).optional();
 
 const settingsSchema = z.object({
 	/** Signs sessions and encrypts the signing keys at rest; at least 32 characters. */
@@ -53,6 +58,32 @@ const settingsSchema = z.object({
 	/** Whether pages that were made are sent again for some seconds, and whether posts are kept for as long: off to measure. */
 	CACHE_PAGES: z.enum(["on", "off"]).default("on"),
 	CACHE_SHARED: z.enum(["on", "off"]).default("on"),
+	/** What messages and authenticator apps call the service. */
+	SERVICE_NAME: z.string().min(1).max(40).default("Edgefeed"),
+	/** Whether an address must be confirmed before its account can sign in. */
+	REQUIRE_EMAIL_VERIFICATION: z.enum(["on", "off"]).default("off"),
+	/** Where links in messages, and services that people sign in with, may lead to: whole addresses of clients'. */
+	TRUSTED_REDIRECTS: z.array(z.url()).default([]),
+	/** Whom messages are from. */
+	EMAIL_FROM: z.email().optional(),
+	/** Gets messages to send, when there is no binding `EMAIL`. */
+	EMAIL_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
+	EMAIL_WEBHOOK_SECRET: z.string().min(16).optional(),
+	/** Services that people can sign in with: both of a pair, or neither. */
+	GOOGLE_CLIENT_ID: credential,
+	GOOGLE_CLIENT_SECRET: credential,
+	APPLE_CLIENT_ID: credential,
+	APPLE_CLIENT_SECRET: credential,
+	FACEBOOK_CLIENT_ID: credential,
+	FACEBOOK_CLIENT_SECRET: credential,
+	KAKAO_CLIENT_ID: credential,
+	KAKAO_CLIENT_SECRET: credential,
+	LINE_CLIENT_ID: credential,
+	LINE_CLIENT_SECRET: credential,
+	NAVER_CLIENT_ID: credential,
+	NAVER_CLIENT_SECRET: credential,
+	/** Others, by OpenID Connect. */
+	OIDC_PROVIDERS: oidcProvidersSchema.default([]),
 	SHARD_MAP: shardMapSchema,
 });
 

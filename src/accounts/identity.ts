@@ -1,12 +1,12 @@
-import { betterAuth } from "better-auth";
-import { bearer, jwt, username } from "better-auth/plugins";
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { Problem } from "../gateway/problem.ts";
 import type { Role } from "../gateway/tokens.ts";
-import type { Id, IdMinter } from "../store/ids.ts";
-import { type Region, regionSchema, type ShardMap } from "../store/shard-map.ts";
-import { ACCESS_TOKEN_LIFETIME, type Sessions } from "./sessions.ts";
+import type { Id } from "../store/ids.ts";
+import type { Region } from "../store/shard-map.ts";
+import { type AuthOptions, makeAuth, type Occasion } from "./auth.ts";
+import type { Sessions } from "./sessions.ts";
 import type { NewProfile } from "./store.ts";
 
 /** What we read of better-auth's `user` table ourselves; `migrations/identity/` has the whole. */
@@ -19,27 +19,15 @@ const users = sqliteTable("user", {
 	role: text("role").$type<Role>().notNull(),
 });
 
-export interface IdentityOptions {
-	database: D1Database;
-	secret: string;
-	issuer: string;
-	audience: string;
-	rateLimit: boolean;
-	/** The public origin; by default each request's own. */
-	publicUrl: string | undefined;
-	map: ShardMap;
-	minter: IdMinter;
+export interface IdentityOptions extends Omit<AuthOptions, "ensureProfile"> {
 	sessions: Sessions;
 	now: () => number;
-	random: () => number;
 	/** Called before every session: makes the account's profile when it is not there yet. */
 	ensureProfile: (profile: NewProfile) => Promise<void>;
 }
 
 /** After so long, in milliseconds, an account without credentials is one whose sign-up died. */
 const HALF_MADE = 60_000;
-export const USERNAME_LENGTH = { min: 3, max: 30 } as const;
-export const PASSWORD_LENGTH = { min: 8, max: 128 } as const;
 
 /** Credentials and sessions: better-auth on its own database, apart from posts. */
 export class Identity {
@@ -50,17 +38,13 @@ export class Identity {
 	}
 
 	/** Answers a request below `/auth` as better-auth does. */
-	async handle(request: Request): Promise<Response> {
-		return this.#auth(this.#origin(request)).handler(request);
-	}
-
-	#origin(request: Request): string {
-		return this.#options.publicUrl ?? new URL(request.url).origin;
+	async handle(request: Request, occasion?: Occasion): Promise<Response> {
+		return this.auth(request, occasion).handler(request);
 	}
 
 	/** The public keys of access tokens, as `GET /auth/jwks` answers, but past its rate limit. */
 	async keySet(): Promise<Response> {
-		return Response.json(await this.#auth("http://localhost").api.getJwks());
+		return Response.json(await this.auth(new Request("http://localhost")).api.getJwks());
 	}
 
 	/**
@@ -72,11 +56,18 @@ export class Identity {
 		await this.#options.database
 			.prepare(
 				`DELETE FROM user WHERE (email = ?1 OR username = ?2) AND createdAt < ?3
-				AND emailVerified = 0 AND NOT EXISTS (SELECT 1 FROM account WHERE account.userId = user.id)`,
+				AND emailVerified = 0 AND isAnonymous IS NOT 1
+				AND NOT EXISTS (SELECT 1 FROM account WHERE account.userId = user.id)`,
 			)
 			.bind(email.toLowerCase(), username.toLowerCase(), before)
 			.run();
 		return this.handle(request);
+	}
+
+	/** The session that a request's token is of, and its account. */
+	async session(request: Request) {
+		const { headers } = request;
+		return this.auth(request).api.getSession({ headers, query: { disableRefresh: true } });
 	}
 
 	/**
@@ -84,10 +75,86 @@ export class Identity {
 	 * the session could not be deleted, and knows nothing of the access tokens that were made from it.
 	 */
 	async signOut(request: Request): Promise<Response> {
-		const { headers } = request;
-		const found = await this.#auth(this.#origin(request)).api.getSession({ headers, query: { disableRefresh: true } });
+		const found = await this.session(request);
 		if (found) await this.#options.sessions.end(found.session.id);
 		return this.handle(request);
+	}
+
+	/**
+	 * Sets a new password, and ends all other sessions: before it is written, so that none outlives a process that dies
+	 * here, and after, because until then somebody could sign in with the old one.
+	 */
+	async changePassword(request: Request): Promise<Response> {
+		const found = await this.session(request);
+		if (!found) throw new Problem("session_invalid");
+		const endOthers = () => this.#endOthers(found.user.id as Id, found.session.id);
+		const response = await this.handle(request, { beforePassword: endOthers });
+		if (response.ok) await endOthers();
+		return response;
+	}
+
+	/** Sets a new password for whoever has the code, and ends all sessions, before and after as above. */
+	async resetPassword(request: Request, code: string): Promise<Response> {
+		const { internalAdapter } = await this.auth(request).$context;
+		const account = (await internalAdapter.findVerificationValue(`reset-password:${code}`))?.value as Id | undefined;
+		const endAll = async () => {
+			if (account !== undefined) await this.#options.sessions.endAll(account);
+		};
+		const response = await this.handle(request, { beforePassword: endAll });
+		if (response.ok) await endAll();
+		return response;
+	}
+
+	async #endOthers(account: Id, session: string): Promise<void> {
+		const { results } = await this.#options.database
+			.prepare("SELECT id FROM session WHERE userId = ? AND id <> ?")
+			.bind(account, session)
+			.all<{ id: string }>();
+		for (const { id } of results) await this.#options.sessions.end(id);
+	}
+
+	/**
+	 * Makes an account of an anonymous one, with the same id: all at once or not at all.
+	 *
+	 * @param request with the session's token
+	 * @throws Problem `session_invalid`, `not_anonymous` or `email_taken`
+	 */
+	async upgrade(request: Request, { email, password }: { email: string; password: string }): Promise<void> {
+		const { database, now } = this.#options;
+		const found = await this.session(request);
+		if (!found) throw new Problem("session_invalid");
+		if (!found.user.isAnonymous) throw new Problem("not_anonymous");
+		const auth = this.auth(request);
+		const context = await auth.$context;
+		const hash = await context.password.hash(password);
+		const at = new Date(now()).toISOString();
+		try {
+			const [made] = await database.batch([
+				database
+					.prepare(
+						`INSERT INTO account (id, accountId, providerId, userId, password, createdAt, updatedAt)
+						SELECT ?2, id, 'credential', id, ?3, ?4, ?4 FROM user WHERE id = ?1 AND isAnonymous = 1`,
+					)
+					.bind(found.user.id, this.#options.minter.mint(0), hash, at),
+				database
+					.prepare(
+						`UPDATE user SET email = ?2, emailVerified = 0, isAnonymous = 0, updatedAt = ?3
+						WHERE id = ?1 AND isAnonymous = 1`,
+					)
+					.bind(found.user.id, email.toLowerCase(), at),
+			]);
+			if (made?.meta.changes === 0) throw new Problem("not_anonymous");
+		} catch (error) {
+			if (await this.idOfEmail(email)) throw new Problem("email_taken");
+			throw error;
+		}
+		// Nothing is lost when this fails: the client can ask for the message again.
+		await auth.api.sendVerificationEmail({ body: { email }, headers: request.headers });
+	}
+
+	/** Takes back a session that nobody was told of. */
+	async forgetSession(token: string): Promise<void> {
+		await this.#options.database.prepare("DELETE FROM session WHERE token = ?").bind(token).run();
 	}
 
 	/** Whose an address is. */
@@ -117,70 +184,9 @@ export class Identity {
 		return user?.id;
 	}
 
-	/** Made for each request: better-auth keeps promises, which workerd ties to the request that made them. */
-	#auth(origin: string) {
-		const { database, secret, issuer, audience, rateLimit, map, minter, random } = this.#options;
-		const mint = (region: Region) => minter.mint(map.draw(region, random()));
-		return betterAuth({
-			database,
-			secret,
-			baseURL: origin,
-			basePath: "/auth",
-			emailAndPassword: {
-				enabled: true,
-				minPasswordLength: PASSWORD_LENGTH.min,
-				maxPasswordLength: PASSWORD_LENGTH.max,
-			},
-			user: {
-				additionalFields: {
-					region: { type: "string", required: true },
-					// Nobody gives herself a role: `input: false`.
-					role: { type: "string", required: false, input: false, defaultValue: "user" },
-				},
-			},
-			rateLimit: { enabled: rateLimit },
-			advanced: {
-				// Sessions and keys belong to no shard of ours; their ids only have to be unique.
-				database: { generateId: () => mint("apac") },
-				ipAddress: { ipAddressHeaders: ["cf-connecting-ip"] },
-			},
-			telemetry: { enabled: false },
-			logger: { level: "error" },
-			plugins: [
-				username({
-					minUsernameLength: USERNAME_LENGTH.min,
-					maxUsernameLength: USERNAME_LENGTH.max,
-				}),
-				bearer(),
-				jwt({
-					jwks: { keyPairConfig: { alg: "ES256" } },
-					jwt: {
-						issuer,
-						audience,
-						expirationTime: `${ACCESS_TOKEN_LIFETIME}s`,
-						definePayload: ({ user, session }) => ({ role: user.role, sid: session.id }),
-					},
-					disableSettingJwtHeader: true,
-				}),
-			],
-			databaseHooks: {
-				user: {
-					create: {
-						before: async (user) => ({ data: { ...user, id: mint(regionSchema.parse(user.region)) } }),
-					},
-				},
-				session: {
-					create: {
-						// Before each session and not once after sign-up: should the process die in between,
-						// the next sign-in makes the profile.
-						before: async (session) => {
-							await this.#ensureProfile(session.userId as Id);
-							return { data: session };
-						},
-					},
-				},
-			},
-		});
+	/** better-auth for a request. */
+	auth(request: Request, occasion?: Occasion) {
+		return makeAuth({ ...this.#options, ensureProfile: (id) => this.#ensureProfile(id) }, request, occasion);
 	}
 
 	async #ensureProfile(id: Id): Promise<void> {
