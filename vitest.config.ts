@@ -45,7 +45,7 @@ export default defineConfig({
 					name: "workerd",
 					include: [bench ? "bench/**/*.test.ts" : "test/*.test.ts"],
 					setupFiles: ["test/setup.ts"],
-					globalSetup: bench ? [] : ["test/outside.ts"],
+					globalSetup: bench ? [] : ["scripts/outside.ts"],
 					...limits,
 				},
 			},

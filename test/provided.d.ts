@@ -2,7 +2,7 @@ import "vitest";
 
 declare module "vitest" {
 	interface ProvidedContext {
-		/** Where `outside.ts` listens. */
+		/** Where `scripts/outside.ts` listens. */
 		outsideUrl: string;
 		/** The connection string of a shard's database on a Postgres server; empty when there is none. */
 		postgresUrl: string;

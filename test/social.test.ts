@@ -3,7 +3,7 @@ import { accessToken, call, PASSWORD, Person, signUp } from "./api.ts";
 import { Isolate } from "./isolate.ts";
 import { linkIn } from "./outbox.ts";
 
-/** Signing in with a real OpenID provider, which runs beside the tests (`outside.ts`). */
+/** Signing in with a real OpenID provider, which runs beside the tests (`scripts/outside.ts`). */
 
 const CLIENT = "https://app.test/signed-in";
 const APP = "myapp://signed-in";

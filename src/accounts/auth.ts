@@ -185,8 +185,8 @@ function named(user: { name: string; username?: unknown }, id: Id) {
 }
 
 /** An address with more in its query. */
-export function withQuery(address: string, query: Readonly<Record<string, string>>): string {
+export function withQuery(address: string, query: Readonly<Record<string, string | undefined>>): string {
 	const url = new URL(address);
-	for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+	for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
 	return url.href;
 }
