@@ -281,7 +281,8 @@ function providersOf(env: Env, settings: Settings): Providers {
 		const clientId = settings[`${upper}_CLIENT_ID`];
 		const clientSecret = settings[`${upper}_CLIENT_SECRET`];
 		if (clientId !== undefined && clientSecret !== undefined) social.set(name, { clientId, clientSecret });
-		else if (clientId !== clientSecret) throw new Error(`${upper}_CLIENT_ID and ${upper}_CLIENT_SECRET want each other`);
+		else if (clientId !== clientSecret)
+			throw new Error(`${upper}_CLIENT_ID and ${upper}_CLIENT_SECRET want each other`);
 	}
 	const oidc = settings.OIDC_PROVIDERS.map(({ secret, ...provider }) => {
 		const clientSecret = env[secret];

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { languageOf, LANGUAGES, type Mail, write } from "../src/mail/texts.ts";
+import { LANGUAGES, languageOf, type Mail, write } from "../src/mail/texts.ts";
 import { accessToken, call, PASSWORD, type Person, signUp } from "./api.ts";
 import { env } from "./env.ts";
 import { Isolate } from "./isolate.ts";

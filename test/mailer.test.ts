@@ -43,7 +43,9 @@ it("a webhook gets a message that it can check, and its text is forgotten", asyn
 	);
 	const signed = new TextEncoder().encode(`${id}.${time}.${body}`);
 	expect(await crypto.subtle.verify("HMAC", key, Buffer.from(signature.slice(3), "base64"), signed)).toBe(true);
-	expect(await mailer.recent(10, "Ann@mail.test")).toMatchObject([{ attempts: 1, dueAt: null, text: null, html: null }]);
+	expect(await mailer.recent(10, "Ann@mail.test")).toMatchObject([
+		{ attempts: 1, dueAt: null, text: null, html: null },
+	]);
 	const row = await env.IDENTITY.prepare("SELECT text FROM emails WHERE recipient = 'ann@mail.test'").first("text");
 	expect(row).toBeNull();
 });

@@ -155,7 +155,7 @@ it("a browser may come back with a form, as it does from Apple", async () => {
 			headers: { "content-type": type },
 			body: query,
 		});
-	expect((await post("text/plain")).status).toBe(400);
+	expect((await post("text/plain")).status).toBe(415);
 	const response = await post("application/x-www-form-urlencoded");
 	expect(response.status).toBe(302);
 	const { searchParams } = new URL(String(response.headers.get("location")));
@@ -234,7 +234,10 @@ it("a guest keeps the account with a provider, with the same id", async () => {
 	const eve = await signUp("Eve");
 	expect((await finish(code, VERIFIER, eve.session)).body).toMatchObject({ code: "code_invalid" });
 	const linked = await finish(code, VERIFIER, body.token);
-	expect(linked).toMatchObject({ status: 200, body: { token: body.token, user: { id: body.user.id, isAnonymous: false } } });
+	expect(linked).toMatchObject({
+		status: 200,
+		body: { token: body.token, user: { id: body.user.id, isAnonymous: false } },
+	});
 	expect((await signIn("gina")).body.user.id).toBe(body.user.id);
 	// It is a way into one account only.
 	expect((await signIn("gina", "/auth/link-social", eve.session)).body).toMatchObject({ code: "identity_taken" });

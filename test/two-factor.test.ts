@@ -37,7 +37,11 @@ async function enrolled(): Promise<{ ann: Person; session: string } & Enrolment>
 	const ann = await signUp("Ann");
 	const { status, body } = await ask<Enrolment>("/two-factor/enable", { password: PASSWORD }, ann.session);
 	expect(status).toBe(200);
-	const confirmed = await ask<{ token: string }>("/two-factor/verify-totp", { code: await totp(body.totpURI) }, ann.session);
+	const confirmed = await ask<{ token: string }>(
+		"/two-factor/verify-totp",
+		{ code: await totp(body.totpURI) },
+		ann.session,
+	);
 	expect(confirmed.status).toBe(200);
 	return { ann, session: confirmed.body.token, ...body };
 }
@@ -55,13 +59,17 @@ it("an authenticator app becomes a second factor with its first code", async () 
 	expect((await ask("/two-factor/verify-totp", { code: "000000" }, ann.session)).body).toMatchObject({
 		code: "code_invalid",
 	});
-	const confirmed = await ask<{ token: string }>("/two-factor/verify-totp", { code: await totp(body.totpURI) }, ann.session);
+	const confirmed = await ask<{ token: string }>(
+		"/two-factor/verify-totp",
+		{ code: await totp(body.totpURI) },
+		ann.session,
+	);
 	expect(confirmed.status).toBe(200);
 	expect((await call("GET", "/auth/token", { token: confirmed.body.token })).status).toBe(200);
 	expect((await call("GET", "/auth/token", { token: ann.session })).status).toBe(401);
-	expect(
-		(await ask("/two-factor/enable", { password: PASSWORD }, confirmed.body.token)).body,
-	).toMatchObject({ code: "two_factor_enabled" });
+	expect((await ask("/two-factor/enable", { password: PASSWORD }, confirmed.body.token)).body).toMatchObject({
+		code: "two_factor_enabled",
+	});
 });
 
 it("signing in wants the password and a code", async () => {
@@ -71,7 +79,8 @@ it("signing in wants the password and a code", async () => {
 	expect(first.body).not.toHaveProperty("token");
 	expect(first.headers.get("set-cookie")).toBeNull();
 	const { challenge } = first.body.twoFactor;
-	const verify = (code: string, of = challenge) => ask<{ token: string }>("/two-factor/verify-totp", { code, challenge: of });
+	const verify = (code: string, of = challenge) =>
+		ask<{ token: string }>("/two-factor/verify-totp", { code, challenge: of });
 	expect((await verify(await totp(totpURI, 7))).body).toMatchObject({ code: "code_invalid" });
 	expect((await verify(await totp(totpURI), `${challenge}x`)).body).toMatchObject({ code: "code_invalid" });
 	const { status, body } = await verify(await totp(totpURI));
@@ -114,7 +123,7 @@ it("a backup code signs in once, new ones replace the old, and the second factor
 	expect(given.status).toBe(200);
 	expect((await call("GET", "/auth/token", { token: given.body.token })).status).toBe(200);
 	expect((await signIn(ann)).body).toHaveProperty("token");
-	expect(
-		(await ask("/two-factor/generate-backup-codes", { password: PASSWORD }, given.body.token)).body,
-	).toMatchObject({ code: "two_factor_not_enabled" });
+	expect((await ask("/two-factor/generate-backup-codes", { password: PASSWORD }, given.body.token)).body).toMatchObject(
+		{ code: "two_factor_not_enabled" },
+	);
 });

@@ -103,9 +103,7 @@ async function toProblem(response: Response): Promise<Problem> {
 /** Refuses an address that is none of the clients'. @throws Problem `invalid_request` */
 export function requireTrusted(redirects: readonly string[], redirectTo: string | undefined): void {
 	if (redirectTo === undefined || redirects.includes(redirectTo)) return;
-	throw new Problem("invalid_request", undefined, [
-		{ path: "redirectTo", message: "is not one of TRUSTED_REDIRECTS" },
-	]);
+	throw new Problem("invalid_request", undefined, [{ path: "redirectTo", message: "is not one of TRUSTED_REDIRECTS" }]);
 }
 
 /** Where a link leads, and where somebody comes back to: an address of the client's that the operators have listed. */

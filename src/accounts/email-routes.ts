@@ -42,7 +42,8 @@ const requestReset = createRoute({
 			z.strictObject({
 				email: emailSchema,
 				redirectTo: redirectSchema.optional().openapi({
-					description: "your page for a new password; it gets `token`. Without one, the message has the token to type in",
+					description:
+						"your page for a new password; it gets `token`. Without one, the message has the token to type in",
 				}),
 			}),
 		),
@@ -117,7 +118,9 @@ export function emailRoutes({ identity, redirects }: EmailServices) {
 				if (redirectTo === undefined || !(error instanceof Problem) || error.code !== "link_invalid") throw error;
 				return c.redirect(withQuery(redirectTo, { error: error.code }), 302);
 			}
-			return redirectTo === undefined ? c.json(DONE, 200) : c.redirect(withQuery(redirectTo, { verified: "true" }), 302);
+			return redirectTo === undefined
+				? c.json(DONE, 200)
+				: c.redirect(withQuery(redirectTo, { verified: "true" }), 302);
 		})
 		.openapi(sendVerification, async (c) => {
 			const { email, redirectTo } = c.req.valid("json");

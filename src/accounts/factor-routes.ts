@@ -6,7 +6,9 @@ import { accepted, CHALLENGE, newSessionOf, requestOf, type SessionAnswer, sessi
 import type { Identity } from "./identity.ts";
 
 const withPassword = jsonBody(z.strictObject({ password: passwordToCheck }));
-const codesSchema = z.array(z.string()).openapi({ description: "each signs in once when the app is lost; never shown again" });
+const codesSchema = z
+	.array(z.string())
+	.openapi({ description: "each signs in once when the app is lost; never shown again" });
 /** As a cookie's value is: it becomes one. */
 const challengeSchema = z.string().regex(/^[\w.%~+/=-]{1,300}$/, "is not a challenge");
 

@@ -13,7 +13,10 @@ import { type ComingBack, comingBackSchema, type Going, type SocialSignIn } from
 const providerParam = z
 	.string()
 	.regex(/^[a-z0-9-]{1,30}$/)
-	.openapi({ example: "google", description: "google, apple, facebook, kakao, line, naver, or an id of OIDC_PROVIDERS" });
+	.openapi({
+		example: "google",
+		description: "google, apple, facebook, kakao, line, naver, or an id of OIDC_PROVIDERS",
+	});
 /** 32 bytes in base64url, as RFC 7636 has it. */
 const challengeSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "is not the SHA-256 of a verifier in base64url");
 
@@ -51,7 +54,8 @@ const finishSignIn = createRoute({
 	method: "post",
 	path: "/auth/sign-in/code",
 	tags: ["auth"],
-	summary: "Come back from another service: a session for the code in your address. With the session's token if you link",
+	summary:
+		"Come back from another service: a session for the code in your address. With the session's token if you link",
 	request: {
 		body: jsonBody(
 			z.strictObject({
@@ -84,7 +88,7 @@ const comeBackByForm = createRoute({
 		params,
 		body: { required: true, content: { "application/x-www-form-urlencoded": { schema: comingBackSchema } } },
 	},
-	responses: { 302: redirect, ...problems(400, 404, 413) },
+	responses: { 302: redirect, ...problems(400, 404, 413, 415) },
 });
 
 export interface ProviderServices {

@@ -148,7 +148,9 @@ export class SocialSignIn {
 	}
 
 	async #answer(request: Request, token: string): Promise<SessionAnswer> {
-		const found = await this.#identity.session(new Request(request.url, { headers: { authorization: `Bearer ${token}` } }));
+		const found = await this.#identity.session(
+			new Request(request.url, { headers: { authorization: `Bearer ${token}` } }),
+		);
 		if (!found) throw new Problem("code_invalid");
 		return { token, user: found.user as unknown as SessionAnswer["user"] };
 	}

@@ -42,7 +42,7 @@ export const PROBLEMS = {
 	idempotency_key_reused: [422, "The idempotency key belongs to another request"],
 	seq_outdated: [410, "The log does not reach back so far: read the feed anew"],
 	body_too_large: [413, "The body is too large"],
-	unsupported_media_type: [415, "The body must be application/json"],
+	unsupported_media_type: [415, "The body is of another type than it must be"],
 	upgrade_required: [426, "This address speaks WebSocket"],
 	too_many_streams: [429, "Too many devices are connected"],
 	too_many_requests: [429, "Too many requests"],
@@ -106,6 +106,7 @@ function toProblem(error: unknown): Problem {
 	if (error instanceof HTTPException) {
 		if (error.status === 400) return new Problem("malformed_json");
 		if (error.status === 413) return new Problem("body_too_large");
+		if (error.status === 415) return new Problem("unsupported_media_type");
 	}
 	return new Problem(isOutage(error) ? "unavailable" : "internal_error");
 }

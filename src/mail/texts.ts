@@ -45,21 +45,40 @@ const WORDS: Readonly<Record<Language, Words>> = {
 		verify: ["Confirm your e-mail address", "Open this link to confirm your address:"],
 		change: ["Confirm your new e-mail address", (address) => `Open this link to change your address to ${address}:`],
 		reset: ["Choose a new password", "Open this link to choose a new password:", "Your code for a new password:"],
-		exists: ["You already have an account", "Somebody signed up with this address, which has an account already. Sign in, or ask for a new password."],
+		exists: [
+			"You already have an account",
+			"Somebody signed up with this address, which has an account already. Sign in, or ask for a new password.",
+		],
 		note: "It is good for one hour. If it was not you who asked for it, you need not do anything.",
 	},
 	ko: {
 		verify: ["이메일 주소를 확인해 주세요", "아래 링크를 열어 이메일 주소를 확인해 주세요."],
-		change: ["새 이메일 주소를 확인해 주세요", (address) => `아래 링크를 열면 이메일 주소가 ${address}(으)로 변경됩니다.`],
+		change: [
+			"새 이메일 주소를 확인해 주세요",
+			(address) => `아래 링크를 열면 이메일 주소가 ${address}(으)로 변경됩니다.`,
+		],
 		reset: ["새 비밀번호 설정", "아래 링크를 열어 새 비밀번호를 설정해 주세요.", "새 비밀번호 설정 코드:"],
-		exists: ["이미 계정이 있습니다", "이 이메일 주소로 가입이 시도되었지만 이미 계정이 있습니다. 로그인하거나 비밀번호를 재설정해 주세요."],
+		exists: [
+			"이미 계정이 있습니다",
+			"이 이메일 주소로 가입이 시도되었지만 이미 계정이 있습니다. 로그인하거나 비밀번호를 재설정해 주세요.",
+		],
 		note: "한 시간 동안 유효합니다. 본인이 요청하지 않았다면 아무것도 하지 않으셔도 됩니다.",
 	},
 	ja: {
 		verify: ["メールアドレスの確認", "次のリンクを開いて、メールアドレスを確認してください。"],
-		change: ["新しいメールアドレスの確認", (address) => `次のリンクを開くと、メールアドレスが ${address} に変更されます。`],
-		reset: ["新しいパスワードの設定", "次のリンクを開いて、新しいパスワードを設定してください。", "新しいパスワードを設定するためのコード:"],
-		exists: ["すでにアカウントがあります", "このメールアドレスで登録が試みられましたが、すでにアカウントがあります。ログインするか、パスワードを再設定してください。"],
+		change: [
+			"新しいメールアドレスの確認",
+			(address) => `次のリンクを開くと、メールアドレスが ${address} に変更されます。`,
+		],
+		reset: [
+			"新しいパスワードの設定",
+			"次のリンクを開いて、新しいパスワードを設定してください。",
+			"新しいパスワードを設定するためのコード:",
+		],
+		exists: [
+			"すでにアカウントがあります",
+			"このメールアドレスで登録が試みられましたが、すでにアカウントがあります。ログインするか、パスワードを再設定してください。",
+		],
 		note: "有効期限は1時間です。お心当たりがない場合は、何もする必要はありません。",
 	},
 	zh: {
