@@ -2,6 +2,7 @@ import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
 import { emailRoutes } from "./accounts/email-routes.ts";
 import { factorRoutes } from "./accounts/factor-routes.ts";
+import { passkeyRoutes } from "./accounts/passkey-routes.ts";
 import { callbackRoutes, providerRoutes } from "./accounts/provider-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { deliveryRoutes } from "./fanout/routes.ts";
@@ -72,12 +73,14 @@ export function createApp(services: Services) {
 		...services,
 		defaultRegion: services.settings.DEFAULT_REGION,
 		redirects: services.settings.TRUSTED_REDIRECTS,
+		passkeys: { domain: services.settings.PASSKEY_DOMAIN, origins: services.settings.PASSKEY_ORIGINS },
 		requireVerification: services.settings.REQUIRE_EMAIL_VERIFICATION === "on",
 	};
 	app.route("/", authRoutes(signIn));
 	app.route("/", emailRoutes(signIn));
 	app.route("/", providerRoutes(signIn));
 	app.route("/", factorRoutes(signIn));
+	app.route("/", passkeyRoutes(signIn));
 	const changed = (id: Id) => services.timelines.tell(id, (timeline) => timeline.changeProfile());
 	app.route("/", accountRoutes({ ...services, relations: services.graph, changed }));
 	app.route("/", friendRoutes(services));

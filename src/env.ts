@@ -60,10 +60,13 @@ const settingsSchema = z.object({
 	CACHE_SHARED: z.enum(["on", "off"]).default("on"),
 	/** What messages and authenticator apps call the service. */
 	SERVICE_NAME: z.string().min(1).max(40).default("Edgefeed"),
-	/** Whether an address must be confirmed before its account can sign in. */
+	/** Whether an address must be confirmed before its account can sign in with a password. */
 	REQUIRE_EMAIL_VERIFICATION: z.enum(["on", "off"]).default("off"),
 	/** Where links in messages, and services that people sign in with, may lead to: whole addresses of clients'. */
 	TRUSTED_REDIRECTS: z.array(z.url()).default([]),
+	/** The domain that passkeys are for, and where they may be used: by default the public origin's. */
+	PASSKEY_DOMAIN: z.string().min(1).optional(),
+	PASSKEY_ORIGINS: z.array(z.string().min(1)).default([]),
 	/** Whom messages are from. */
 	EMAIL_FROM: z.email().optional(),
 	/** Gets messages to send, when there is no binding `EMAIL`. */

@@ -141,7 +141,6 @@ function build(env: Env) {
 		publicUrl: settings.PUBLIC_URL,
 		serviceName: settings.SERVICE_NAME,
 		requireVerification: settings.REQUIRE_EMAIL_VERIFICATION === "on",
-		redirects: settings.TRUSTED_REDIRECTS,
 		providers,
 		mailer,
 		defaultRegion: settings.DEFAULT_REGION,

@@ -99,6 +99,12 @@ it("links lead to a client's page only if it is listed", async () => {
 	expect((await isolate.call("GET", broken)).headers.get("location")).toBe(`${CLIENT}?error=link_invalid`);
 	expect((await isolate.call("GET", path.replace("app.test", "evil.test"))).status).toBe(400);
 
+	const newEmail = `new.${ann.email}`;
+	await isolate.call("GET", path);
+	await isolate.call("POST", "/auth/change-email", { token: ann.session, body: { newEmail, redirectTo: CLIENT } });
+	await isolate.call("GET", await linkIn(ann.email, "change"));
+	expect(await linkIn(newEmail, "verify")).toContain(`redirectTo=${encodeURIComponent(CLIENT)}`);
+
 	await isolate.call("POST", "/auth/request-password-reset", {
 		body: { email: ann.email, redirectTo: "myapp://from-mail" },
 	});

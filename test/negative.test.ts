@@ -43,6 +43,7 @@ interface Case {
 	operator?: boolean;
 }
 
+const CREDENTIAL = { id: "x", rawId: "x", type: "public-key", response: { clientDataJSON: "x" } };
 const LIMITS = { limit: ["0", "101", "x", "1.5"], cursor: ["nonsense", "", "ZmVlZA", "x".repeat(300)] };
 const LONG = "x".repeat(5001);
 const NOT_IDS = ["", "x", 5, null, "0000000000000 ", "zzzzzzzzzzzzz"];
@@ -194,6 +195,39 @@ const CASES: Record<string, Case> = {
 		path: () => "/auth/two-factor/disable",
 		body: () => ({ password: PASSWORD }),
 		badFields: { password: ["", 5] },
+		session: true,
+	},
+	"GET /auth/passkey/generate-register-options": {
+		path: () => "/auth/passkey/generate-register-options",
+		session: true,
+	},
+	"POST /auth/passkey/verify-registration": {
+		path: () => "/auth/passkey/verify-registration",
+		body: () => ({ ceremony: "none", response: CREDENTIAL }),
+		badFields: {
+			ceremony: ["", "a; b=c", 5],
+			response: ["x", null],
+			name: ["", "x".repeat(81)],
+			createSession: [true],
+		},
+		session: true,
+	},
+	"GET /auth/passkey/generate-authenticate-options": {
+		path: () => "/auth/passkey/generate-authenticate-options",
+		open: true,
+	},
+	"POST /auth/passkey/verify-authentication": {
+		path: () => "/auth/passkey/verify-authentication",
+		body: () => ({ ceremony: "none", response: CREDENTIAL }),
+		badFields: { ceremony: ["", "a; b=c", 5], response: ["x", null], more: [1] },
+		open: true,
+		refused: [401, "passkey_invalid"],
+	},
+	"GET /auth/passkey/list-user-passkeys": { path: () => "/auth/passkey/list-user-passkeys", session: true },
+	"POST /auth/passkey/delete-passkey": {
+		path: () => "/auth/passkey/delete-passkey",
+		body: () => ({ id: "none" }),
+		badFields: { id: ["", 5, "x".repeat(101)], name: ["x"] },
 		session: true,
 	},
 	"GET /auth/token": { path: () => "/auth/token", session: true },

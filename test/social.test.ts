@@ -1,7 +1,7 @@
 import { expect, inject, it } from "vitest";
 import { accessToken, call, PASSWORD, Person, signUp } from "./api.ts";
 import { Isolate } from "./isolate.ts";
-import { linkIn } from "./outbox.ts";
+import { linkIn, outbox } from "./outbox.ts";
 
 /** Signing in with a real OpenID provider, which runs beside the tests (`scripts/outside.ts`). */
 
@@ -219,6 +219,7 @@ it("an account with the same address is joined only if both have confirmed it", 
 it("who has no address at the provider signs in all the same", async () => {
 	const nobody = await personOf(await signIn("nobody-1"));
 	expect(nobody.email).toMatch(/@test-idp\.placeholder\.invalid$/);
+	expect(await outbox(nobody.email)).toEqual([]);
 	expect((await signIn("nobody-1")).body.user.id).toBe(nobody.id);
 	expect((await signIn("nobody-2")).body.user.id).not.toBe(nobody.id);
 });

@@ -13,6 +13,22 @@ CREATE TABLE "twoFactor" (
 );
 CREATE INDEX "twoFactor_userId" ON "twoFactor" ("userId");
 
+-- better-auth's passkeys. A credential is of one account only.
+CREATE TABLE "passkey" (
+  "id" TEXT NOT NULL PRIMARY KEY,
+  "name" TEXT,
+  "publicKey" TEXT NOT NULL,
+  "userId" TEXT NOT NULL REFERENCES "user" ("id") ON DELETE CASCADE,
+  "credentialID" TEXT NOT NULL UNIQUE,
+  "counter" INTEGER NOT NULL,
+  "deviceType" TEXT NOT NULL,
+  "backedUp" INTEGER NOT NULL,
+  "transports" TEXT,
+  "createdAt" TEXT,
+  "aaguid" TEXT
+);
+CREATE INDEX "passkey_userId" ON "passkey" ("userId");
+
 -- Messages on their way out. `text` and `html` are NULL once a message was handed on: they hold secrets. `due_at` is
 -- when it is tried next, in Unix milliseconds; NULL when it was handed on, given up, or is kept for a developer to read.
 CREATE TABLE emails (

@@ -7,7 +7,8 @@ import { PASSWORD_LENGTH, USERNAME_LENGTH } from "./auth.ts";
 import {
 	accepted,
 	answer,
-	challengeOf,
+	COOKIES,
+	cookieOf,
 	done,
 	redirectSchema,
 	requestOf,
@@ -169,7 +170,7 @@ export function authRoutes({ identity, defaultRegion, redirects, requireVerifica
 		const response = await identity.handle(requestOf(c, body));
 		const found = (await accepted(response)) as SessionAnswer | { twoFactorRedirect: true; twoFactorMethods: string[] };
 		if (!("twoFactorRedirect" in found)) return c.json(found, 200);
-		const challenge = challengeOf(response);
+		const challenge = cookieOf(response, COOKIES.secondFactor);
 		return c.json({ twoFactor: { challenge, methods: found.twoFactorMethods } }, 200);
 	};
 
@@ -178,8 +179,7 @@ export function authRoutes({ identity, defaultRegion, redirects, requireVerifica
 			const { redirectTo, ...body } = c.req.valid("json");
 			requireTrusted(redirects, redirectTo);
 			const region = body.region ?? here(c);
-			const link = redirectTo === undefined ? {} : { callbackURL: redirectTo };
-			const response = await identity.signUp(requestOf(c, { ...body, region, ...link }), body);
+			const response = await identity.signUp(requestOf(c, { ...body, region }), body, redirectTo);
 			if (response.status === 422) {
 				const problem = await whoseNames(body);
 				if (!requireVerification || problem.code !== "email_taken") throw problem;

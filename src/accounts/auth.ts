@@ -1,10 +1,10 @@
-import { betterAuth } from "better-auth";
+import { type BetterAuthPlugin, betterAuth } from "better-auth";
 import { anonymous, bearer, jwt, twoFactor, username } from "better-auth/plugins";
 import type { Mailer } from "../mail/mailer.ts";
 import { languageOf, type Mail, write } from "../mail/texts.ts";
 import type { Id, IdMinter } from "../store/ids.ts";
 import { type Region, regionSchema, type ShardMap } from "../store/shard-map.ts";
-import type { Providers } from "./providers.ts";
+import { NOWHERE, type Providers } from "./providers.ts";
 import { ACCESS_TOKEN_LIFETIME } from "./sessions.ts";
 
 export interface AuthOptions {
@@ -17,10 +17,8 @@ export interface AuthOptions {
 	publicUrl: string | undefined;
 	/** What messages and authenticator apps call the service. */
 	serviceName: string;
-	/** Whether an address must be confirmed before its account can sign in. */
+	/** Whether an address must be confirmed before its account can sign in with a password. */
 	requireVerification: boolean;
-	/** Where links in messages and providers may lead: whole addresses of the clients'. */
-	redirects: readonly string[];
 	providers: Providers;
 	mailer: Pick<Mailer, "post">;
 	map: ShardMap;
@@ -37,10 +35,14 @@ export interface Occasion {
 	region?: Region | undefined;
 	/** The name of an account that is made without being asked for one. */
 	name?: string | undefined;
+	/** Where the links in messages lead in the end: an address of a client's, which was found on the list. */
+	redirectTo?: string | undefined;
 	/** The provider that is spoken to. */
 	provider?: string;
 	/** Whether the provider's account becomes another way into an account of ours, which has asked for it. */
 	linking?: boolean;
+	/** What is loaded only where it is needed. */
+	plugin?: BetterAuthPlugin;
 	/** Done when the new password is about to be written. */
 	beforePassword?: () => Promise<void>;
 }
@@ -54,22 +56,17 @@ const NAME_LENGTH = 80;
 
 /** Made for each request: better-auth keeps promises, which workerd ties to the request that made them. */
 export function makeAuth(options: AuthOptions, request: Request, occasion: Occasion = {}) {
-	const { database, secret, issuer, audience, rateLimit, publicUrl, redirects, serviceName } = options;
+	const { database, secret, issuer, audience, rateLimit, publicUrl, serviceName } = options;
 	const { map, minter, random, providers, requireVerification, defaultRegion, mailer } = options;
 	const origin = publicUrl ?? new URL(request.url).origin;
 	const mint = (region: Region) => minter.mint(map.draw(region, random()));
 	const provider = providers.optionsOf(occasion.provider);
 	const language = languageOf(request.headers.get("accept-language"));
-	const send = (to: string, mail: Mail) => mailer.post(to, mail.kind, write(mail, language, serviceName));
-	/** Where a link of better-auth's leads in the end; "/" is its way to say that nobody said. */
-	const clientOf = (url: string) => {
-		const address = new URL(url).searchParams.get("callbackURL");
-		return address === null || address === "" || address === "/" ? undefined : address;
+	const send = async (to: string, mail: Mail) => {
+		if (!to.endsWith(NOWHERE)) await mailer.post(to, mail.kind, write(mail, language, serviceName));
 	};
-	const verifyLink = (url: string, token: string) => {
-		const redirectTo = clientOf(url);
-		return `${origin}/auth/verify-email?${new URLSearchParams({ token, ...(redirectTo ? { redirectTo } : {}) })}`;
-	};
+	const { redirectTo } = occasion;
+	const verifyLink = (token: string) => withQuery(`${origin}/auth/verify-email`, { token, redirectTo });
 	const passwordIsWritten = async <T extends { password?: string | null | undefined }>(account: T) => {
 		if (account.password) await occasion.beforePassword?.();
 		return { data: account };
@@ -80,16 +77,14 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 		secret,
 		baseURL: origin,
 		basePath: "/auth",
-		trustedOrigins: redirects.map((address) => (/^https?:/.test(address) ? new URL(address).origin : address)),
 		emailAndPassword: {
 			enabled: true,
 			minPasswordLength: PASSWORD_LENGTH.min,
 			maxPasswordLength: PASSWORD_LENGTH.max,
 			requireEmailVerification: requireVerification,
 			resetPasswordTokenExpiresIn: LINK_LIFETIME,
-			sendResetPassword: async ({ user, url, token }) => {
-				const client = clientOf(url);
-				const link = client === undefined ? undefined : withQuery(client, { token });
+			sendResetPassword: async ({ user, token }) => {
+				const link = redirectTo === undefined ? undefined : withQuery(redirectTo, { token });
 				await send(user.email, { kind: "reset", link, code: token });
 			},
 			onExistingUserSignUp: async ({ user }) => send(user.email, { kind: "exists" }),
@@ -97,12 +92,11 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 		emailVerification: {
 			sendOnSignUp: true,
 			expiresIn: LINK_LIFETIME,
-			sendVerificationEmail: async ({ user, url, token }) =>
-				send(user.email, { kind: "verify", link: verifyLink(url, token) }),
+			sendVerificationEmail: async ({ user, token }) => send(user.email, { kind: "verify", link: verifyLink(token) }),
 		},
 		socialProviders: provider.socialProviders,
 		account: {
-			// No cookies go in or out. What binds the way back to whoever went is `codeChallenge` (providers-routes.ts).
+			// No cookies go in or out. What binds the way back to whoever went is `codeChallenge` (social.ts).
 			skipStateCookieCheck: true,
 			...(occasion.linking
 				? { accountLinking: { allowDifferentEmails: true, trustedProviders: [String(occasion.provider)] } }
@@ -116,8 +110,8 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 			},
 			changeEmail: {
 				enabled: true,
-				sendChangeEmailConfirmation: async ({ user, newEmail, url, token }) =>
-					send(user.email, { kind: "change", link: verifyLink(url, token), newAddress: newEmail }),
+				sendChangeEmailConfirmation: async ({ user, newEmail, token }) =>
+					send(user.email, { kind: "change", link: verifyLink(token), newAddress: newEmail }),
 			},
 		},
 		rateLimit: { enabled: rateLimit },
@@ -150,6 +144,7 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 			anonymous({ disableDeleteAnonymousUser: true, generateName: () => occasion.name ?? "Guest" }),
 			twoFactor({ issuer: serviceName }),
 			...provider.plugins,
+			...(occasion.plugin ? [occasion.plugin] : []),
 		],
 		databaseHooks: {
 			user: {

@@ -42,16 +42,20 @@ export function newSessionOf(response: Response): string | undefined {
 	return response.headers.get("set-auth-token")?.split(".")[0];
 }
 
-/** The name of better-auth's cookie for somebody who has yet to show a second factor, without its prefix. */
-export const CHALLENGE = "two_factor";
+/** better-auth's cookies, without their prefix, for what is half done: the client sends their value instead. */
+export const COOKIES = { secondFactor: "two_factor", passkey: "passkey" } as const;
+type HalfDone = (typeof COOKIES)[keyof typeof COOKIES];
 
-/** What better-auth sends as a cookie to somebody who has yet to show a second factor. */
-export function challengeOf(response: Response): string {
-	for (const cookie of response.headers.getSetCookie()) {
-		const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-		if (name?.endsWith(`.${CHALLENGE}`) && value) return value;
+/** A cookie's value that a client sends. */
+export const cookieSchema = z.string().regex(/^[\w.%~+/=-]{1,300}$/, "is none of ours");
+
+/** What better-auth sends as a cookie. */
+export function cookieOf(response: Response, cookie: HalfDone): string {
+	for (const line of response.headers.getSetCookie()) {
+		const [, name, value] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+		if (name?.endsWith(`.${cookie}`) && value) return value;
 	}
-	throw new Error("a second factor is wanted, and there is no challenge");
+	throw new Error(`better-auth has set no cookie ${cookie}`);
 }
 
 const FORWARDED = ["accept-language", "authorization", "cf-connecting-ip", "content-type", "user-agent"];
@@ -85,6 +89,13 @@ const CODES: Readonly<Record<string, ProblemCode>> = {
 	INVALID_BACKUP_CODE: "code_invalid",
 	INVALID_TWO_FACTOR_COOKIE: "code_invalid",
 	TOO_MANY_ATTEMPTS_REQUEST_NEW_CODE: "code_invalid",
+	CHALLENGE_NOT_FOUND: "passkey_invalid",
+	PASSKEY_NOT_FOUND: "passkey_invalid",
+	AUTHENTICATION_FAILED: "passkey_invalid",
+	FAILED_TO_VERIFY_REGISTRATION: "passkey_invalid",
+	YOU_ARE_NOT_ALLOWED_TO_REGISTER_THIS_PASSKEY: "passkey_invalid",
+	// Of a session that is older than a day.
+	SESSION_NOT_FRESH: "session_invalid",
 	TOTP_ALREADY_ENABLED: "two_factor_enabled",
 	TOTP_NOT_ENABLED: "two_factor_not_enabled",
 	TWO_FACTOR_NOT_ENABLED: "two_factor_not_enabled",

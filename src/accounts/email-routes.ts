@@ -96,10 +96,10 @@ export interface EmailServices {
 export function emailRoutes({ identity, redirects }: EmailServices) {
 	const DONE = { status: true } as const;
 
-	const ask = async (request: Request): Promise<typeof DONE> => {
-		const [response] = await Promise.all([identity.handle(request), scheduler.wait(FLOOR)]);
+	const ask = async (request: Request, redirectTo: string | undefined) => {
+		requireTrusted(redirects, redirectTo);
+		const [response] = await Promise.all([identity.handle(request, { redirectTo }), scheduler.wait(FLOOR)]);
 		await accepted(response);
-		return DONE;
 	};
 
 	return createRouter()
@@ -108,7 +108,7 @@ export function emailRoutes({ identity, redirects }: EmailServices) {
 			requireTrusted(redirects, redirectTo);
 			const request = requestOf(c, undefined, `/auth/verify-email?${new URLSearchParams({ token })}`);
 			request.headers.delete("authorization");
-			const response = await identity.handle(request);
+			const response = await identity.handle(request, { redirectTo });
 			// Who opens a link is not signed in by it; of a changed address better-auth makes a session all the same.
 			const made = newSessionOf(response);
 			if (made !== undefined) await identity.forgetSession(made);
@@ -124,16 +124,16 @@ export function emailRoutes({ identity, redirects }: EmailServices) {
 		})
 		.openapi(sendVerification, async (c) => {
 			const { email, redirectTo } = c.req.valid("json");
-			requireTrusted(redirects, redirectTo);
-			const request = requestOf(c, { email, ...(redirectTo ? { callbackURL: redirectTo } : {}) });
+			const request = requestOf(c, { email });
 			// With a session it would tell.
 			request.headers.delete("authorization");
-			return c.json(await ask(request), 200);
+			await ask(request, redirectTo);
+			return c.json(DONE, 200);
 		})
 		.openapi(requestReset, async (c) => {
-			const { redirectTo } = c.req.valid("json");
-			requireTrusted(redirects, redirectTo);
-			return c.json(await ask(requestOf(c, c.req.valid("json"))), 200);
+			const { email, redirectTo } = c.req.valid("json");
+			await ask(requestOf(c, { email }), redirectTo);
+			return c.json(DONE, 200);
 		})
 		.openapi(resetPassword, async (c) => {
 			const body = c.req.valid("json");
@@ -146,7 +146,7 @@ export function emailRoutes({ identity, redirects }: EmailServices) {
 		})
 		.openapi(changeEmail, async (c) => {
 			const { newEmail, redirectTo } = c.req.valid("json");
-			requireTrusted(redirects, redirectTo);
-			return c.json(await ask(requestOf(c, { newEmail, ...(redirectTo ? { callbackURL: redirectTo } : {}) })), 200);
+			await ask(requestOf(c, { newEmail }), redirectTo);
+			return c.json(DONE, 200);
 		});
 }

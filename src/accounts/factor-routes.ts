@@ -2,15 +2,22 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { createRouter, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { passwordToCheck } from "./auth-routes.ts";
-import { accepted, CHALLENGE, newSessionOf, requestOf, type SessionAnswer, session, sessionAnswer } from "./calls.ts";
+import {
+	accepted,
+	COOKIES,
+	cookieSchema,
+	newSessionOf,
+	requestOf,
+	type SessionAnswer,
+	session,
+	sessionAnswer,
+} from "./calls.ts";
 import type { Identity } from "./identity.ts";
 
 const withPassword = jsonBody(z.strictObject({ password: passwordToCheck }));
 const codesSchema = z
 	.array(z.string())
 	.openapi({ description: "each signs in once when the app is lost; never shown again" });
-/** As a cookie's value is: it becomes one. */
-const challengeSchema = z.string().regex(/^[\w.%~+/=-]{1,300}$/, "is not a challenge");
 
 const enable = createRoute({
 	method: "post",
@@ -34,7 +41,7 @@ const verifyTotp = createRoute({
 		body: jsonBody(
 			z.strictObject({
 				code: z.string().regex(/^\d{6}$/, "is not six digits"),
-				challenge: challengeSchema.optional(),
+				challenge: cookieSchema.optional(),
 			}),
 		),
 	},
@@ -50,7 +57,7 @@ const verifyBackupCode = createRoute({
 	tags: ["auth"],
 	summary: "Sign in with a backup code",
 	request: {
-		body: jsonBody(z.strictObject({ code: z.string().min(1).max(40), challenge: challengeSchema })),
+		body: jsonBody(z.strictObject({ code: z.string().min(1).max(40), challenge: cookieSchema })),
 	},
 	responses: { 200: json(sessionAnswer, "Signed in"), ...problems(400, 401, 409, 413, 415, 429) },
 });
@@ -91,12 +98,10 @@ export function factorRoutes({ identity }: { identity: Identity }) {
 	/** better-auth keeps who has shown a password in a cookie; here it travels as `challenge`. */
 	const verify = async (c: Context, { code, challenge }: { code: string; challenge?: string | undefined }) => {
 		const request = requestOf(c, { code });
-		if (challenge !== undefined) {
-			request.headers.delete("authorization");
-			const { createAuthCookie } = await identity.auth(request).$context;
-			request.headers.set("cookie", `${createAuthCookie(CHALLENGE).name}=${challenge}`);
-		}
-		const response = await identity.handle(request);
+		if (challenge !== undefined) request.headers.delete("authorization");
+		const response = await (challenge === undefined
+			? identity.handle(request)
+			: identity.resume(request, COOKIES.secondFactor, challenge));
 		const { token, user } = (await accepted(response)) as SessionAnswer;
 		// When it was the first code, the session that better-auth answers with is the one that it has just ended.
 		return c.json({ token: newSessionOf(response) ?? token, user }, 200);

@@ -51,7 +51,11 @@ export class Identity {
 	 * Makes an account. better-auth writes it in two steps; what a process that died between them left behind
 	 * would keep the address and the username for ever, so it is cleared away first.
 	 */
-	async signUp(request: Request, { email, username }: { email: string; username: string }): Promise<Response> {
+	async signUp(
+		request: Request,
+		{ email, username }: { email: string; username: string },
+		redirectTo?: string,
+	): Promise<Response> {
 		const before = new Date(this.#options.now() - HALF_MADE).toISOString();
 		await this.#options.database
 			.prepare(
@@ -61,7 +65,16 @@ export class Identity {
 			)
 			.bind(email.toLowerCase(), username.toLowerCase(), before)
 			.run();
-		return this.handle(request);
+		return this.handle(request, { redirectTo });
+	}
+
+	/** As {@link handle}, for what was begun in an earlier call: `value` is the cookie that was then set. */
+	async resume(request: Request, cookie: string, value: string, occasion?: Occasion): Promise<Response> {
+		const auth = this.auth(request, occasion);
+		const { createAuthCookie } = await auth.$context;
+		const headers = new Headers(request.headers);
+		headers.set("cookie", `${createAuthCookie(cookie).name}=${value}`);
+		return auth.handler(new Request(request, { headers }));
 	}
 
 	/** The session that a request's token is of, and its account. */
@@ -152,6 +165,15 @@ export class Identity {
 		await auth.api.sendVerificationEmail({ body: { email }, headers: request.headers });
 	}
 
+	/** @returns false when it is none of the account's */
+	async removePasskey(account: string, id: string): Promise<boolean> {
+		const { meta } = await this.#options.database
+			.prepare("DELETE FROM passkey WHERE id = ? AND userId = ?")
+			.bind(id, account)
+			.run();
+		return meta.changes === 1;
+	}
+
 	/** Takes back a session that nobody was told of. */
 	async forgetSession(token: string): Promise<void> {
 		await this.#options.database.prepare("DELETE FROM session WHERE token = ?").bind(token).run();
@@ -182,6 +204,11 @@ export class Identity {
 			.from(users)
 			.where(eq(users.username, username.toLowerCase()));
 		return user?.id;
+	}
+
+	/** The public origin, for a request. */
+	originOf(request: Request): string {
+		return this.#options.publicUrl ?? new URL(request.url).origin;
 	}
 
 	/** better-auth for a request. */

@@ -24,7 +24,7 @@ export type ComingBack = z.infer<typeof comingBackSchema>;
 
 /** What is kept between going and coming back: better-auth's state with ours in it. */
 const stateSchema = z.object({
-	callbackURL: z.string(),
+	redirectTo: z.string(),
 	provider: z.string(),
 	codeChallenge: z.string(),
 	link: z.object({ userId: z.string() }).optional(),
@@ -72,10 +72,8 @@ export class SocialSignIn {
 	async go(request: Request, { provider, redirectTo, codeChallenge }: Going): Promise<string> {
 		const body = JSON.stringify({
 			provider,
-			callbackURL: redirectTo,
-			errorCallbackURL: redirectTo,
 			disableRedirect: true,
-			additionalData: { provider, codeChallenge },
+			additionalData: { provider, redirectTo, codeChallenge },
 		});
 		const response = await this.#ask(new Request(request, { body }), { provider });
 		// The provider is one of ours: better-auth did not get its configuration.
@@ -90,7 +88,7 @@ export class SocialSignIn {
 		if (state?.provider !== provider) throw new Problem("link_invalid");
 		if (query.code === undefined || query.error !== undefined) {
 			const error = query.error === "access_denied" ? "access_denied" : "provider_failed";
-			return withQuery(state.callbackURL, { error });
+			return withQuery(state.redirectTo, { error });
 		}
 		const code = Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("base64url");
 		const { internalAdapter } = await this.#identity.auth(request).$context;
@@ -99,7 +97,7 @@ export class SocialSignIn {
 			value: JSON.stringify({ provider, query } satisfies z.infer<typeof keptSchema>),
 			expiresAt: new Date(this.#now() + CODE_LIFETIME),
 		});
-		return withQuery(state.callbackURL, { code });
+		return withQuery(state.redirectTo, { code });
 	}
 
 	/**

@@ -22,6 +22,7 @@ export const PROBLEMS = {
 	session_invalid: [401, "The session token is not valid"],
 	invalid_credentials: [401, "The name or the password is wrong"],
 	code_invalid: [401, "The code is wrong, used up or too old"],
+	passkey_invalid: [401, "The passkey was not accepted"],
 	email_not_verified: [403, "The address has to be confirmed first"],
 	forbidden: [403, "This is not yours to change"],
 	not_found: [404, "There is nothing here"],
