@@ -155,6 +155,29 @@ it("a code for a new password is good for an hour, and of two who use it at once
 	expect(raced.map(({ status }) => status).sort()).toEqual([200, 400]);
 });
 
+it("sessions end before the new password is written: a process that dies between leaves none", async () => {
+	const [ann, ben] = await Promise.all([signUp("Ann"), signUp("Ben")]);
+	await call("POST", "/auth/request-password-reset", { body: { email: ann.email } });
+	const token = await codeFor(ann.email);
+	const other = (await signInWith(ben.email)).body.token;
+	const otherToken = await accessToken(other);
+	await env.IDENTITY.prepare(
+		"CREATE TRIGGER no_password BEFORE UPDATE OF password ON account BEGIN SELECT RAISE(ABORT, 'dead'); END",
+	).run();
+	try {
+		const reset = await call("POST", "/auth/reset-password", { body: { token, newPassword: NEW } });
+		const body = { currentPassword: PASSWORD, newPassword: NEW };
+		const change = await call("POST", "/auth/change-password", { token: ben.session, body });
+		expect([reset.status, change.status]).toEqual([500, 500]);
+	} finally {
+		await env.IDENTITY.prepare("DROP TRIGGER no_password").run();
+	}
+	expect((await ann.call("GET", "/v1/accounts/me")).body).toMatchObject({ code: "token_revoked" });
+	expect((await call("GET", "/v1/accounts/me", { token: otherToken })).body).toMatchObject({ code: "token_revoked" });
+	expect((await ben.call("GET", "/v1/accounts/me")).status).toBe(200);
+	expect((await signInWith(ann.email)).status).toBe(200);
+});
+
 it("changing the password wants the old one, and ends the other sessions", async () => {
 	const ann = await signUp("Ann");
 	const other = (await signInWith(ann.email)).body.token;

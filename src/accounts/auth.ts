@@ -2,6 +2,7 @@ import { type BetterAuthPlugin, betterAuth } from "better-auth";
 import { anonymous, bearer, jwt, twoFactor, username } from "better-auth/plugins";
 import type { Mailer } from "../mail/mailer.ts";
 import { languageOf, type Mail, write } from "../mail/texts.ts";
+import { reportFailure } from "../report.ts";
 import type { Id, IdMinter } from "../store/ids.ts";
 import { type Region, regionSchema, type ShardMap } from "../store/shard-map.ts";
 import { NOWHERE, type Providers } from "./providers.ts";
@@ -123,7 +124,12 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 			disableCSRFCheck: true,
 		},
 		telemetry: { enabled: false },
-		logger: { level: "error" },
+		logger: {
+			level: "error",
+			// The message alone: what comes with it may name somebody.
+			log: (_level, message, ...details) =>
+				reportFailure("better-auth", message || details.find((detail) => detail instanceof Error)?.name),
+		},
 		plugins: [
 			username({
 				minUsernameLength: USERNAME_LENGTH.min,
