@@ -22,6 +22,7 @@ export default defineConfig({
 					cloudflareTest(async () => ({
 						wrangler: { configPath: "./wrangler.toml" },
 						miniflare: {
+							email: { send_email: [{ name: "MAIL_OUT" }] },
 							d1Databases: { SHARD_2: "edgefeed-shard-2", REPLICA_0: "replica-0", REPLICA_1: "replica-1" },
 							bindings: {
 								AUTH_SECRET: "a secret that only the tests know, 123",
@@ -45,6 +46,7 @@ export default defineConfig({
 					name: "workerd",
 					include: [bench ? "bench/**/*.test.ts" : "test/*.test.ts"],
 					setupFiles: ["test/setup.ts"],
+					globalSetup: bench ? [] : ["scripts/outside.ts"],
 					...limits,
 				},
 			},

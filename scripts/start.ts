@@ -66,6 +66,7 @@ Edgefeed is running at ${url}
 
   API reference   ${url}/docs
   sign in as      demo, password edgefeed-demo     (or anyone: see /v1/accounts)
+  its e-mail      curl ${url}/ops/outbox -H "X-Operator-Secret: …" (OPERATOR_SECRET in ${DEV_VARS})
   the main job    npm run demo -- --url ${url}
   more data       npm run seed -- --url ${url} --accounts 1000
 

@@ -1,5 +1,9 @@
 import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
+import { emailRoutes } from "./accounts/email-routes.ts";
+import { factorRoutes } from "./accounts/factor-routes.ts";
+import { passkeyRoutes } from "./accounts/passkey-routes.ts";
+import { callbackRoutes, providerRoutes } from "./accounts/provider-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { configRoutes } from "./config/routes.ts";
 import { sessionRoutes } from "./accounts/session-routes.ts";
@@ -30,6 +34,7 @@ import { deadLetterRoutes } from "./ops/dead-letters.ts";
 import { flagRoutes } from "./ops/flags.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
 import { keyRoutes } from "./ops/keys.ts";
+import { outboxRoutes } from "./ops/outbox.ts";
 import { provisionRoutes } from "./ops/provision.ts";
 import { roleRoutes } from "./ops/roles.ts";
 import { requireOperator } from "./ops/secret.ts";
@@ -73,7 +78,10 @@ export function createApp(services: Services) {
 	const timeout = limitTime(REQUEST_TIMEOUT_SECONDS * 1000, services.defer);
 	const { limits } = services;
 	const switches = refuseSwitchedOff(services.flags);
-	app.use("/auth/*", unkept, timeout, limitNetwork(limits, "open"), switches, bookmarks, limitBody(BODY), requireJson);
+	app.use("/auth/*", unkept, timeout, limitNetwork(limits, "open"), switches, bookmarks, limitBody(BODY));
+	// Before bodies must be JSON: a browser comes back from Apple with a form.
+	app.route("/", callbackRoutes(services));
+	app.use("/auth/*", requireJson);
 	app.use(
 		"/auth/*",
 		limitSignIns({
@@ -104,7 +112,18 @@ export function createApp(services: Services) {
 		await next();
 	});
 
-	app.route("/", authRoutes({ identity: services.identity, defaultRegion: services.settings.DEFAULT_REGION }));
+	const signIn = {
+		...services,
+		defaultRegion: services.settings.DEFAULT_REGION,
+		redirects: services.settings.TRUSTED_REDIRECTS,
+		passkeys: { domain: services.settings.PASSKEY_DOMAIN, origins: services.settings.PASSKEY_ORIGINS },
+		requireVerification: services.settings.REQUIRE_EMAIL_VERIFICATION === "on",
+	};
+	app.route("/", authRoutes(signIn));
+	app.route("/", emailRoutes(signIn));
+	app.route("/", providerRoutes(signIn));
+	app.route("/", factorRoutes(signIn));
+	app.route("/", passkeyRoutes(signIn));
 	app.route("/", sessionRoutes(services));
 	const changed = (id: Id) => services.timelines.tell(id, (timeline) => timeline.changeProfile());
 	app.route("/", accountRoutes({ ...services, relations: services.graph, changed }));
@@ -123,6 +142,7 @@ export function createApp(services: Services) {
 	app.route("/", keyRoutes(services));
 	app.route("/", serverKeyRoutes(services));
 	app.route("/", provisionRoutes(services));
+	app.route("/", outboxRoutes(services));
 	app.route("/", shardRoutes(services));
 	app.route("/", flagRoutes(services));
 	app.route("/", importRoutes({ ...services, identity: services.identityDatabase }));

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { oidcProvidersSchema } from "./accounts/providers.ts";
 import type { GridObject } from "./cache/embedded.ts";
 import type { ChannelObject } from "./fanout/channel.ts";
 import { limitsSchema } from "./gateway/limits.ts";
@@ -25,9 +26,13 @@ export interface Env {
 	readonly WRITE_LIMITER?: RateLimit;
 	readonly SEARCH_LIMITER?: RateLimit;
 	readonly OPEN_LIMITER?: RateLimit;
+	/** Optional: sends e-mail, from `EMAIL_FROM`. */
+	readonly EMAIL?: SendEmail;
 	/** The databases that the shard map names, and the settings below, still unchecked. */
 	readonly [name: string]: unknown;
 }
+
+const credential = z.string().min(1).optional();
 
 const settingsSchema = z
 	.object({
@@ -70,6 +75,35 @@ const settingsSchema = z
 		/** Whether pages that were made are sent again for some seconds, and whether posts are kept for as long: off to measure. */
 		CACHE_PAGES: z.enum(["on", "off"]).default("on"),
 		CACHE_SHARED: z.enum(["on", "off"]).default("on"),
+		/** What messages and authenticator apps call the service. */
+		SERVICE_NAME: z.string().min(1).max(40).default("Edgefeed"),
+		/** Whether an address must be confirmed before its account can sign in with a password. */
+		REQUIRE_EMAIL_VERIFICATION: z.enum(["on", "off"]).default("off"),
+		/** Where links in messages, and services that people sign in with, may lead to: whole addresses of clients'. */
+		TRUSTED_REDIRECTS: z.array(z.url()).default([]),
+		/** The domain that passkeys are for, and where they may be used: by default the public origin's. */
+		PASSKEY_DOMAIN: z.string().min(1).optional(),
+		PASSKEY_ORIGINS: z.array(z.string().min(1)).default([]),
+		/** Whom messages are from. */
+		EMAIL_FROM: z.email().optional(),
+		/** Gets messages to send, when there is no binding `EMAIL`. */
+		EMAIL_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
+		EMAIL_WEBHOOK_SECRET: z.string().min(16).optional(),
+		/** Services that people can sign in with: both of a pair, or neither. */
+		GOOGLE_CLIENT_ID: credential,
+		GOOGLE_CLIENT_SECRET: credential,
+		APPLE_CLIENT_ID: credential,
+		APPLE_CLIENT_SECRET: credential,
+		FACEBOOK_CLIENT_ID: credential,
+		FACEBOOK_CLIENT_SECRET: credential,
+		KAKAO_CLIENT_ID: credential,
+		KAKAO_CLIENT_SECRET: credential,
+		LINE_CLIENT_ID: credential,
+		LINE_CLIENT_SECRET: credential,
+		NAVER_CLIENT_ID: credential,
+		NAVER_CLIENT_SECRET: credential,
+		/** Others, by OpenID Connect. */
+		OIDC_PROVIDERS: oidcProvidersSchema.default([]),
 		SHARD_MAP: shardMapSchema,
 	})
 	.refine(

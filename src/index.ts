@@ -14,7 +14,8 @@ export default {
 	fetch: (request, env, ctx) => appOf(env).fetch(request, env, ctx),
 	queue: (batch, env) => consume(servicesOf(env).fanout, batch),
 	scheduled: async (_controller, env) => {
-		await sweep(servicesOf(env).fanout, Date.now());
+		const { fanout, mailer } = servicesOf(env);
+		await Promise.all([sweep(fanout, Date.now()), mailer.sweep()]);
 	},
 } satisfies ExportedHandler<Env>;
 

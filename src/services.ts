@@ -5,10 +5,12 @@ import { FamiliarNetworks } from "./accounts/familiar.ts";
 import { Identity } from "./accounts/identity.ts";
 import { IssuerKeys } from "./accounts/issuer-keys.ts";
 import { RefreshTokens } from "./accounts/refresh.ts";
+import { type ClientCredentials, Providers, SOCIAL, type Social } from "./accounts/providers.ts";
 import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
 import { ServerKeyTable } from "./accounts/server-keys.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { KEYS_KEPT, SigningKeys } from "./accounts/signing-keys.ts";
+import { SocialSignIn } from "./accounts/social.ts";
 import { AccountStore } from "./accounts/store.ts";
 import { Breaker } from "./cache/breaker.ts";
 import { EdgeCache } from "./cache/edge.ts";
@@ -43,6 +45,8 @@ import { Graph } from "./graph/graph.ts";
 import { FOLLOW_LIMIT, FRIEND_LIMIT, LEVELS } from "./graph/rules.ts";
 import { RelationStore } from "./graph/store.ts";
 import { nameAccountsBy } from "./log.ts";
+import { Mailer } from "./mail/mailer.ts";
+import { BoundSender, type EmailSender, WebhookSender } from "./mail/senders.ts";
 import { Metrics, Tally } from "./metrics.ts";
 import { Verifier } from "./ops/verifier.ts";
 import { LikeStore } from "./posts/likes.ts";
@@ -148,12 +152,25 @@ function build(env: Env) {
 		ended: (account, ended) => timelines.tell(account, (timeline) => timeline.endStreams(ended)),
 	});
 	const signingKeys = new SigningKeys(env.IDENTITY, minter, now);
+	const mailer = new Mailer({
+		database: env.IDENTITY,
+		sender: senderOf(env, settings, now),
+		defer: cache.defer,
+		mint: () => minter.mint(0),
+		now,
+	});
+	const providers = providersOf(env, settings);
 	const identity = new Identity({
 		database: env.IDENTITY,
 		secret: settings.AUTH_SECRET,
 		issuer: settings.TOKEN_ISSUER,
 		audience: settings.TOKEN_AUDIENCE,
 		publicUrl: settings.PUBLIC_URL,
+		serviceName: settings.SERVICE_NAME,
+		requireVerification: settings.REQUIRE_EMAIL_VERIFICATION === "on",
+		providers,
+		mailer,
+		defaultRegion: settings.DEFAULT_REGION,
 		map,
 		minter,
 		sessions,
@@ -253,6 +270,9 @@ function build(env: Env) {
 			following: FOLLOW_LIMIT,
 			streams: SOCKET_LIMIT,
 		},
+		providers,
+		social: new SocialSignIn(identity, env.IDENTITY, now),
+		mailer,
 		sessions,
 		signingKeys,
 		serverKeyTable,
@@ -365,6 +385,37 @@ function throttleOf(env: Env, settings: Settings, tally: Tally, now: () => numbe
 			? new RedisThrottle({ url, token })
 			: new EmbeddedThrottle(env.GRID, settings.DEFAULT_REGION);
 	return new SteadyThrottle(exact, { tally, now });
+}
+
+/** Who sends e-mail: nobody, where nobody is set up. */
+function senderOf(env: Env, settings: Settings, now: () => number): EmailSender | undefined {
+	const { EMAIL_FROM: from, EMAIL_WEBHOOK_URL: url, EMAIL_WEBHOOK_SECRET: secret } = settings;
+	if (env.EMAIL !== undefined) {
+		if (from === undefined) throw new Error("the binding EMAIL wants EMAIL_FROM");
+		return new BoundSender(env.EMAIL, from);
+	}
+	if (url === undefined) return undefined;
+	if (secret === undefined) throw new Error("EMAIL_WEBHOOK_URL wants EMAIL_WEBHOOK_SECRET");
+	return new WebhookSender({ url, secret, now });
+}
+
+/** Whom people can sign in with. */
+function providersOf(env: Env, settings: Settings): Providers {
+	const social = new Map<Social, ClientCredentials>();
+	for (const name of SOCIAL) {
+		const upper = name.toUpperCase() as Uppercase<Social>;
+		const clientId = settings[`${upper}_CLIENT_ID`];
+		const clientSecret = settings[`${upper}_CLIENT_SECRET`];
+		if (clientId !== undefined && clientSecret !== undefined) social.set(name, { clientId, clientSecret });
+		else if (clientId !== clientSecret)
+			throw new Error(`${upper}_CLIENT_ID and ${upper}_CLIENT_SECRET want each other`);
+	}
+	const oidc = settings.OIDC_PROVIDERS.map(({ secret, ...provider }) => {
+		const clientSecret = env[secret];
+		if (typeof clientSecret !== "string") throw new Error(`OIDC_PROVIDERS names ${secret}, which is not bound`);
+		return { ...provider, clientSecret };
+	});
+	return new Providers(social, oidc);
 }
 
 function queueOf(env: Env, name: string): Queue<ChunkMessage> {

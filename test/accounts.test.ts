@@ -1,6 +1,6 @@
 import { decodeJwt, decodeProtectedHeader } from "jose";
 import { expect, it } from "vitest";
-import { regionOf } from "../src/accounts/auth-routes.ts";
+import { regionOf } from "../src/accounts/places.ts";
 import { decodeId, encodeId, type Id } from "../src/store/ids.ts";
 import { accessToken, call, ORIGIN, PASSWORD, signUp } from "./api.ts";
 import { env } from "./env.ts";

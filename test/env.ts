@@ -12,6 +12,8 @@ export const env = bound as unknown as Env & {
 	readonly REPLICA_0: D1Database;
 	readonly REPLICA_1: D1Database;
 	readonly OPERATOR_SECRET: string;
+	/** A `send_email` binding that the Worker itself does not know. */
+	readonly MAIL_OUT: SendEmail;
 	/** How many random histories the properties of the timeline play. */
 	readonly HISTORIES?: number;
 	readonly TEST_MIGRATIONS: { identity: D1Migration[]; shard: D1Migration[] };

@@ -1,6 +1,6 @@
 import { generateKeyPair, SignJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Answer, call, type Person, signUp } from "./api.ts";
+import { type Answer, call, PASSWORD, type Person, signUp } from "./api.ts";
 import { env } from "./env.ts";
 import { type Refusals, securityMatrix } from "./security-matrix.ts";
 
@@ -34,6 +34,8 @@ interface Case extends Refusals<World> {
 	/** The code for an id that names nothing. */
 	missing?: string;
 	open?: boolean;
+	/** What the request gets that would be good if its code, link or provider were. */
+	refused?: [status: number, code: string];
 	/** Whoever has no token gets what everybody may see. */
 	anonymous?: boolean;
 	/** The credential is a session token, so an access token is refused. */
@@ -44,6 +46,7 @@ interface Case extends Refusals<World> {
 	operator?: boolean;
 }
 
+const CREDENTIAL = { id: "x", rawId: "x", type: "public-key", response: { clientDataJSON: "x" } };
 const LIMITS = { limit: ["0", "101", "x", "1.5"], cursor: ["nonsense", "", "ZmVlZA", "x".repeat(300)] };
 const LONG = "x".repeat(5001);
 const NOT_IDS = ["", "x", 5, null, "0000000000000 ", "zzzzzzzzzzzzz"];
@@ -85,6 +88,152 @@ const CASES: Record<string, Case> = {
 		body: (w) => ({ username: w.ann.username, password: "wrong wrong" }),
 		badFields: { username: ["a", null], password: ["", 5] },
 		open: true,
+	},
+	"POST /auth/sign-in/anonymous": {
+		path: () => "/auth/sign-in/anonymous",
+		body: () => ({}),
+		badFields: { name: ["", "x".repeat(81), 5], region: ["moon"], email: ["x@feed.test"] },
+		open: true,
+	},
+	"POST /auth/upgrade": {
+		path: () => "/auth/upgrade",
+		body: () => ({ email: "upgraded@feed.test", password: PASSWORD }),
+		badFields: { email: ["", "x"], password: ["short", 5], username: ["other"] },
+		session: true,
+	},
+	"GET /auth/verify-email": {
+		path: () => "/auth/verify-email?token=x",
+		badQuery: { token: ["", "x".repeat(3000)] },
+		open: true,
+		refused: [400, "link_invalid"],
+	},
+	"POST /auth/send-verification-email": {
+		path: () => "/auth/send-verification-email",
+		body: () => ({ email: "nobody@feed.test" }),
+		badFields: { email: ["", "x", 5], redirectTo: ["x", "https://evil.test/"], more: [1] },
+		open: true,
+	},
+	"POST /auth/request-password-reset": {
+		path: () => "/auth/request-password-reset",
+		body: () => ({ email: "nobody@feed.test" }),
+		badFields: { email: ["", "x", 5], redirectTo: ["x", "https://evil.test/"], more: [1] },
+		open: true,
+	},
+	"POST /auth/reset-password": {
+		path: () => "/auth/reset-password",
+		body: () => ({ token: "none", newPassword: PASSWORD }),
+		badFields: { token: ["", 5], newPassword: ["short", "x".repeat(129), 5], email: ["x@feed.test"] },
+		open: true,
+		refused: [400, "link_invalid"],
+	},
+	"POST /auth/change-password": {
+		path: () => "/auth/change-password",
+		body: () => ({ currentPassword: PASSWORD, newPassword: PASSWORD }),
+		badFields: { currentPassword: ["", 5], newPassword: ["short", 5], revokeOtherSessions: [false] },
+		session: true,
+	},
+	"POST /auth/change-email": {
+		path: () => "/auth/change-email",
+		body: () => ({ newEmail: "changed@feed.test" }),
+		badFields: { newEmail: ["", "x", 5], redirectTo: ["https://evil.test/"] },
+		session: true,
+	},
+	"POST /auth/sign-in/social": {
+		path: () => "/auth/sign-in/social",
+		body: () => ({ provider: "google", redirectTo: "https://app.test/", codeChallenge: "x".repeat(43) }),
+		badFields: { provider: ["", "Google", 5], redirectTo: ["", "x"], codeChallenge: ["", "short", 5], idToken: [{}] },
+		open: true,
+		refused: [404, "provider_not_found"],
+	},
+	"POST /auth/link-social": {
+		path: () => "/auth/link-social",
+		body: () => ({ provider: "google", redirectTo: "https://app.test/", codeChallenge: "x".repeat(43) }),
+		badFields: { provider: ["", "Google", 5], redirectTo: ["", "x"], codeChallenge: ["", "short", 5] },
+		session: true,
+	},
+	"POST /auth/sign-in/code": {
+		path: () => "/auth/sign-in/code",
+		body: () => ({ code: "none", codeVerifier: "x".repeat(43) }),
+		badFields: { code: ["", 5], codeVerifier: ["", "short", 5], state: ["x"] },
+		open: true,
+		refused: [401, "code_invalid"],
+	},
+	"GET /auth/callback/{provider}": {
+		path: () => "/auth/callback/google?state=none",
+		badQuery: { state: ["", "x".repeat(300)] },
+		open: true,
+		refused: [400, "link_invalid"],
+	},
+	// A form, which no other route takes: `social.test.ts`.
+	"POST /auth/callback/{provider}": {
+		path: () => "/auth/callback/google",
+		open: true,
+		refused: [400, "invalid_request"],
+	},
+	"POST /auth/two-factor/enable": {
+		path: () => "/auth/two-factor/enable",
+		body: () => ({ password: PASSWORD }),
+		badFields: { password: ["", 5], method: ["otp"] },
+		session: true,
+	},
+	"POST /auth/two-factor/verify-totp": {
+		path: () => "/auth/two-factor/verify-totp",
+		body: () => ({ code: "123456", challenge: "none" }),
+		badFields: { code: ["", "12345", "abcdef", 5], challenge: ["", "a; b=c", 5], trustDevice: [true] },
+		open: true,
+		refused: [401, "code_invalid"],
+	},
+	"POST /auth/two-factor/verify-backup-code": {
+		path: () => "/auth/two-factor/verify-backup-code",
+		body: () => ({ code: "none", challenge: "none" }),
+		badFields: { code: ["", 5], challenge: ["", "a; b=c", 5] },
+		open: true,
+		refused: [401, "code_invalid"],
+	},
+	"POST /auth/two-factor/generate-backup-codes": {
+		path: () => "/auth/two-factor/generate-backup-codes",
+		body: () => ({ password: PASSWORD }),
+		badFields: { password: ["", 5] },
+		session: true,
+	},
+	"POST /auth/two-factor/disable": {
+		path: () => "/auth/two-factor/disable",
+		body: () => ({ password: PASSWORD }),
+		badFields: { password: ["", 5] },
+		session: true,
+	},
+	"GET /auth/passkey/generate-register-options": {
+		path: () => "/auth/passkey/generate-register-options",
+		session: true,
+	},
+	"POST /auth/passkey/verify-registration": {
+		path: () => "/auth/passkey/verify-registration",
+		body: () => ({ ceremony: "none", response: CREDENTIAL }),
+		badFields: {
+			ceremony: ["", "a; b=c", 5],
+			response: ["x", null],
+			name: ["", "x".repeat(81)],
+			createSession: [true],
+		},
+		session: true,
+	},
+	"GET /auth/passkey/generate-authenticate-options": {
+		path: () => "/auth/passkey/generate-authenticate-options",
+		open: true,
+	},
+	"POST /auth/passkey/verify-authentication": {
+		path: () => "/auth/passkey/verify-authentication",
+		body: () => ({ ceremony: "none", response: CREDENTIAL }),
+		badFields: { ceremony: ["", "a; b=c", 5], response: ["x", null], more: [1] },
+		open: true,
+		refused: [401, "passkey_invalid"],
+	},
+	"GET /auth/passkey/list-user-passkeys": { path: () => "/auth/passkey/list-user-passkeys", session: true },
+	"POST /auth/passkey/delete-passkey": {
+		path: () => "/auth/passkey/delete-passkey",
+		body: () => ({ id: "none" }),
+		badFields: { id: ["", 5, "x".repeat(101)], name: ["x"] },
+		session: true,
 	},
 	"GET /auth/token": { path: () => "/auth/token", session: true },
 	// Shows public keys to anybody; ends a session, or none.
@@ -268,6 +417,11 @@ const CASES: Record<string, Case> = {
 			role: ["operator"],
 		},
 	},
+	"GET /ops/outbox": {
+		path: () => "/ops/outbox",
+		operator: true,
+		badQuery: { limit: ["0", "101", "x"], to: ["", "x"] },
+	},
 	"POST /ops/verify": { path: () => "/ops/verify", operator: true, body: () => ({ check: "ties" }) },
 	"GET /ops/dead-letters": { path: () => "/ops/dead-letters", operator: true, badQuery: LIMITS },
 	"POST /ops/dead-letters/redrive-all": { path: () => "/ops/dead-letters/redrive-all", operator: true },
@@ -414,6 +568,7 @@ describe.each(Object.entries(CASES))("%s", (name, test) => {
 	} else if (test.open) {
 		it("asks for no token", async () => {
 			const answer = await send(undefined);
+			if (test.refused) return expectProblem(answer, ...test.refused);
 			expect([200, 401]).toContain(answer.status);
 			if (answer.status === 401) expect(answer.body.code).toMatch(/^(invalid_credentials|session_invalid)$/);
 		});

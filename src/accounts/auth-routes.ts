@@ -1,25 +1,45 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { createRouter, idSchema, json, jsonBody, problems } from "../gateway/openapi.ts";
-import { Problem, type ProblemCode } from "../gateway/problem.ts";
+import { createRouter, json, jsonBody, problems } from "../gateway/openapi.ts";
+import { Problem } from "../gateway/problem.ts";
 import { type Region, regionSchema } from "../store/shard-map.ts";
-import { type Identity, PASSWORD_LENGTH, USERNAME_LENGTH } from "./identity.ts";
+import { PASSWORD_LENGTH, USERNAME_LENGTH } from "./auth.ts";
+import {
+	accepted,
+	answer,
+	COOKIES,
+	cookieOf,
+	done,
+	redirectSchema,
+	requestOf,
+	requireTrusted,
+	type SessionAnswer,
+	session,
+	sessionAnswer,
+} from "./calls.ts";
+import type { Identity } from "./identity.ts";
+import { regionOf } from "./places.ts";
 import { displayNameSchema } from "./routes.ts";
 
-const emailSchema = z.email().max(254);
-const passwordSchema = z.string().min(PASSWORD_LENGTH.min).max(PASSWORD_LENGTH.max);
+export const emailSchema = z.email().max(254);
+export const passwordSchema = z.string().min(PASSWORD_LENGTH.min).max(PASSWORD_LENGTH.max);
+/** One that may be from when other lengths were asked for. */
+export const passwordToCheck = z.string().min(1).max(PASSWORD_LENGTH.max);
 export const usernameSchema = z
 	.string()
 	.min(USERNAME_LENGTH.min)
 	.max(USERNAME_LENGTH.max)
 	.regex(/^[A-Za-z0-9_.]+$/, "letters, digits, dots and underscores only");
-const sessionAnswer = z.object({
-	token: z
-		.string()
-		.openapi({ description: "the session token: the Bearer of GET /auth/token and POST /auth/sign-out" }),
-	user: z.looseObject({ id: idSchema, name: z.string(), email: z.string(), username: z.string().optional() }),
+
+/** Instead of a session, for an account that wants a second factor. */
+const challengeAnswer = z.object({
+	twoFactor: z.object({
+		challenge: z.string().openapi({ description: "for POST /auth/two-factor/verify-totp or verify-backup-code" }),
+		methods: z.array(z.string()),
+	}),
 });
-const session = [{ session: [] }];
+/** Where addresses must be confirmed, whether or not there is an account with this one already. */
+const mailAnswer = z.object({ verificationSent: z.literal(true) });
 
 const signUp = createRoute({
 	method: "post",
@@ -36,10 +56,14 @@ const signUp = createRoute({
 				region: regionSchema
 					.optional()
 					.openapi({ description: "home region; by default guessed from where the request comes from" }),
+				redirectTo: redirectSchema.optional().openapi({ description: "where the link in the message leads" }),
 			}),
 		),
 	},
-	responses: { 200: json(sessionAnswer, "The account, signed in"), ...problems(400, 409, 413, 415, 429, 503) },
+	responses: {
+		200: json(z.union([sessionAnswer, mailAnswer]), "The account, signed in; or a message is on its way"),
+		...problems(400, 409, 413, 415, 429, 503),
+	},
 });
 
 const signInByEmail = createRoute({
@@ -48,9 +72,12 @@ const signInByEmail = createRoute({
 	tags: ["auth"],
 	summary: "Sign in by e-mail address",
 	request: {
-		body: jsonBody(z.strictObject({ email: emailSchema, password: z.string().min(1).max(PASSWORD_LENGTH.max) })),
+		body: jsonBody(z.strictObject({ email: emailSchema, password: passwordToCheck })),
 	},
-	responses: { 200: json(sessionAnswer, "Signed in"), ...problems(400, 401, 413, 415, 429) },
+	responses: {
+		200: json(z.union([sessionAnswer, challengeAnswer]), "Signed in, or asked for a second factor"),
+		...problems(400, 401, 403, 413, 415, 429),
+	},
 });
 
 const signInByUsername = createRoute({
@@ -59,9 +86,33 @@ const signInByUsername = createRoute({
 	tags: ["auth"],
 	summary: "Sign in by username",
 	request: {
-		body: jsonBody(z.strictObject({ username: usernameSchema, password: z.string().min(1).max(PASSWORD_LENGTH.max) })),
+		body: jsonBody(z.strictObject({ username: usernameSchema, password: passwordToCheck })),
 	},
-	responses: { 200: json(sessionAnswer, "Signed in"), ...problems(400, 401, 413, 415, 429) },
+	responses: {
+		200: json(z.union([sessionAnswer, challengeAnswer]), "Signed in, or asked for a second factor"),
+		...problems(400, 401, 403, 413, 415, 429),
+	},
+});
+
+const signInAsGuest = createRoute({
+	method: "post",
+	path: "/auth/sign-in/anonymous",
+	tags: ["auth"],
+	summary: "A new account without an address: a guest's, who can keep it later",
+	request: {
+		body: jsonBody(z.strictObject({ name: displayNameSchema.optional(), region: regionSchema.optional() })),
+	},
+	responses: { 200: json(sessionAnswer, "The account, signed in"), ...problems(400, 413, 415, 429, 503) },
+});
+
+const keepGuest = createRoute({
+	method: "post",
+	path: "/auth/upgrade",
+	tags: ["auth"],
+	summary: "Keep a guest's account for good: with an address and a password",
+	security: session,
+	request: { body: jsonBody(z.strictObject({ email: emailSchema, password: passwordSchema })) },
+	responses: { 200: json(done, "It is yours"), ...problems(400, 401, 409, 413, 415, 429, 503) },
 });
 
 const accessToken = createRoute({
@@ -99,11 +150,15 @@ const signOut = createRoute({
 export interface AuthServices {
 	identity: Identity;
 	defaultRegion: Region;
+	/** Where the link in a message may lead. */
+	redirects: readonly string[];
+	/** Whether an account has to confirm its address before it is signed in. */
+	requireVerification: boolean;
 }
 
 /** The calls of better-auth that are public, each checked before it sees them; the rest of `/auth` is not there. */
-export function authRoutes({ identity, defaultRegion }: AuthServices) {
-	const forward = async (c: Context, body?: unknown) => answer(c, await identity.handle(requestOf(c, body)));
+export function authRoutes({ identity, defaultRegion, redirects, requireVerification }: AuthServices) {
+	const here = (c: Context) => regionOf(c.req.raw.cf as IncomingRequestCfProperties | undefined, defaultRegion);
 
 	/** Two who race for a name get past better-auth's check; the database refuses one, and better-auth does not say why. */
 	const whoseNames = async ({ email, username }: { email: string; username: string }) => {
@@ -111,87 +166,42 @@ export function authRoutes({ identity, defaultRegion }: AuthServices) {
 		return new Problem((await identity.idOfEmail(email)) ? "email_taken" : "unavailable");
 	};
 
+	const signIn = async (c: Context, body: unknown) => {
+		const response = await identity.handle(requestOf(c, body));
+		const found = (await accepted(response)) as SessionAnswer | { twoFactorRedirect: true; twoFactorMethods: string[] };
+		if (!("twoFactorRedirect" in found)) return c.json(found, 200);
+		const challenge = cookieOf(response, COOKIES.secondFactor);
+		return c.json({ twoFactor: { challenge, methods: found.twoFactorMethods } }, 200);
+	};
+
 	return createRouter()
 		.openapi(signUp, async (c) => {
-			const body = c.req.valid("json");
-			const region = body.region ?? regionOf(c.req.raw.cf as IncomingRequestCfProperties | undefined, defaultRegion);
-			const response = await identity.signUp(requestOf(c, { ...body, region }), body);
-			if (response.status === 422) throw await whoseNames(body);
-			return answer(c, response);
+			const { redirectTo, ...body } = c.req.valid("json");
+			requireTrusted(redirects, redirectTo);
+			const region = body.region ?? here(c);
+			const response = await identity.signUp(requestOf(c, { ...body, region }), body, redirectTo);
+			if (response.status === 422) {
+				const problem = await whoseNames(body);
+				if (!requireVerification || problem.code !== "email_taken") throw problem;
+				return c.json({ verificationSent: true } as const, 200);
+			}
+			const made = (await accepted(response)) as SessionAnswer;
+			return c.json(requireVerification ? ({ verificationSent: true } as const) : made, 200);
 		})
-		.openapi(signInByEmail, async (c) => forward(c, c.req.valid("json")))
-		.openapi(signInByUsername, async (c) => forward(c, c.req.valid("json")))
-		.openapi(accessToken, async (c) => forward(c))
-		.openapi(keySet, async (c) => forward(c))
+		.openapi(signInByEmail, async (c) => signIn(c, c.req.valid("json")))
+		.openapi(signInByUsername, async (c) => signIn(c, c.req.valid("json")))
+		.openapi(signInAsGuest, async (c) => {
+			const { name, region } = c.req.valid("json");
+			const request = requestOf(c, {});
+			// A guest who comes again is another one.
+			request.headers.delete("authorization");
+			return answer(c, await identity.handle(request, { name, region: region ?? here(c) }));
+		})
+		.openapi(keepGuest, async (c) => {
+			await identity.upgrade(requestOf(c), c.req.valid("json"));
+			return c.json({ status: true } as const, 200);
+		})
+		.openapi(accessToken, async (c) => answer(c, await identity.handle(requestOf(c))))
+		.openapi(keySet, async (c) => answer(c, await identity.handle(requestOf(c))))
 		.openapi(signOut, async (c) => answer(c, await identity.signOut(requestOf(c))));
-}
-
-/** The call for better-auth. No cookies go in or out, so nothing can be done in a browser's name. */
-function requestOf(c: Context, body?: unknown): Request {
-	const { url, method } = c.req.raw;
-	const request = new Request(url, { method, headers: pick(c.req.raw.headers, FORWARDED) });
-	return body === undefined ? request : new Request(request, { body: JSON.stringify(body) });
-}
-
-async function answer(c: Context, response: Response) {
-	if (!response.ok) throw await toProblem(response);
-	// The shapes are better-auth's own; the schemas above describe them.
-	return c.json((await response.json()) as never, 200);
-}
-
-const FORWARDED = ["authorization", "cf-connecting-ip", "content-type", "user-agent"];
-
-function pick(headers: Headers, names: readonly string[]): Headers {
-	return new Headers(
-		names.flatMap((name) => {
-			const value = headers.get(name);
-			return value === null ? [] : [[name, value]];
-		}),
-	);
-}
-
-/** better-auth's codes that a client can act on, as ours. */
-const CODES: Readonly<Record<string, ProblemCode>> = {
-	USER_ALREADY_EXISTS: "email_taken",
-	USER_ALREADY_EXISTS_USE_ANOTHER_EMAIL: "email_taken",
-	USERNAME_IS_ALREADY_TAKEN: "username_taken",
-	INVALID_EMAIL_OR_PASSWORD: "invalid_credentials",
-	INVALID_USERNAME_OR_PASSWORD: "invalid_credentials",
-};
-
-async function toProblem(response: Response): Promise<Problem> {
-	const body: unknown = await response.json().catch(() => null);
-	const code = body && typeof body === "object" && "code" in body ? CODES[String(body.code)] : undefined;
-	if (code) return new Problem(code);
-	if (response.status === 429) return new Problem("too_many_requests");
-	if (response.status === 401) return new Problem("session_invalid");
-	return new Problem(response.status < 500 ? "invalid_request" : "internal_error");
-}
-
-/** Countries that another hint than their continent's serves better. */
-const CONTINENTS: Readonly<Record<string, Region>> = {
-	AS: "apac",
-	OC: "oc",
-	AF: "afr",
-	SA: "sam",
-	NA: "enam",
-	EU: "weur",
-};
-const COUNTRIES: Readonly<Record<string, Region>> = {
-	...fill("me", "AE BH IL IQ IR JO KW LB OM QA SA SY TR YE"),
-	...fill("eeur", "BG BY CZ EE FI GR HU LT LV MD PL RO RS RU SK UA"),
-};
-const WESTERN_STATES = new Set("AK AZ CA CO HI ID MT NM NV OR UT WA WY BC AB YT".split(" "));
-
-/** The home region for someone who signs up from here. */
-export function regionOf(
-	place: Pick<IncomingRequestCfProperties, "country" | "continent" | "regionCode"> | undefined,
-	fallback: Region,
-): Region {
-	const region = COUNTRIES[String(place?.country)] ?? CONTINENTS[String(place?.continent)] ?? fallback;
-	return region === "enam" && WESTERN_STATES.has(String(place?.regionCode)) ? "wnam" : region;
-}
-
-function fill(region: Region, countries: string): Record<string, Region> {
-	return Object.fromEntries(countries.split(" ").map((country) => [country, region]));
 }

@@ -1,7 +1,7 @@
 import type { ExternalAccount, ExternalPerson } from "../gateway/trusted-issuers.ts";
 import { type Id, type IdMinter, timeOf } from "../store/ids.ts";
 import type { Region, ShardMap } from "../store/shard-map.ts";
-import { USERNAME_LENGTH } from "./identity.ts";
+import { USERNAME_LENGTH } from "./auth.ts";
 import type { NewProfile } from "./store.ts";
 
 /** Somebody whom an issuer, or a server of the operator's, names. */

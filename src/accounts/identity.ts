@@ -1,16 +1,16 @@
-import { betterAuth } from "better-auth";
 import { APIError } from "better-auth/api";
-import { bearer, createJwk, jwt, username } from "better-auth/plugins";
+import { createJwk } from "better-auth/plugins";
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { Problem } from "../gateway/problem.ts";
 import type { Role } from "../gateway/tokens.ts";
 import type { Counter } from "../metrics.ts";
-import type { Id, IdMinter } from "../store/ids.ts";
-import { type Region, regionSchema, type ShardMap } from "../store/shard-map.ts";
-import { type RefreshTokens, SESSION_LIFETIME, type Successor } from "./refresh.ts";
-import { ACCESS_TOKEN_LIFETIME, type Sessions } from "./sessions.ts";
-import type { SigningKeys } from "./signing-keys.ts";
+import type { Id } from "../store/ids.ts";
+import type { Region } from "../store/shard-map.ts";
+import { type AuthOptions, KEY_KIND, makeAuth, type Occasion } from "./auth.ts";
+import type { RefreshTokens, Successor } from "./refresh.ts";
+import type { Sessions } from "./sessions.ts";
 import type { NewProfile } from "./store.ts";
 
 /** What we read of better-auth's `user` table ourselves; `migrations/identity/` has the whole. */
@@ -23,33 +23,22 @@ const users = sqliteTable("user", {
 	role: text("role").$type<Role>().notNull(),
 });
 
-export interface IdentityOptions {
-	database: D1Database;
-	secret: string;
-	issuer: string;
-	audience: string;
-	/** The public origin; by default each request's own. */
-	publicUrl: string | undefined;
-	map: ShardMap;
-	minter: IdMinter;
+export interface IdentityOptions extends Omit<AuthOptions, "ensureProfile"> {
 	sessions: Sessions;
 	refreshTokens: RefreshTokens;
-	signingKeys: SigningKeys;
 	metrics: Counter;
 	now: () => number;
-	random: () => number;
 	/** Called before every session: makes the account's profile when it is not there yet. */
 	ensureProfile: (profile: NewProfile) => Promise<void>;
 }
 
 /** After so long, in milliseconds, an account without credentials is one whose sign-up died. */
 const HALF_MADE = 60_000;
-export const USERNAME_LENGTH = { min: 3, max: 30 } as const;
-export const PASSWORD_LENGTH = { min: 8, max: 128 } as const;
-
-const KEY_KIND = { jwks: { keyPairConfig: { alg: "ES256" as const } } };
 /** Who comes second sees at the next look what the first one did. */
 const REFRESH_ROUNDS = 4;
+
+/** For what no client has asked. */
+const LOCAL = new Request("http://localhost");
 
 /** Credentials and sessions: better-auth on its own database, apart from posts. */
 export class Identity {
@@ -60,8 +49,8 @@ export class Identity {
 	}
 
 	/** Answers a request below `/auth` as better-auth does. */
-	async handle(request: Request): Promise<Response> {
-		return this.#auth(this.#origin(request)).handler(await this.#known(request));
+	async handle(request: Request, occasion?: Occasion): Promise<Response> {
+		return this.auth(request, occasion).handler(await this.#known(request));
 	}
 
 	/** The request as better-auth can read it: it knows nothing of refresh tokens. */
@@ -109,7 +98,7 @@ export class Identity {
 	async #accessToken(sessionToken: string): Promise<string | undefined> {
 		const headers = new Headers({ authorization: `Bearer ${sessionToken}` });
 		try {
-			return (await this.#auth("http://localhost").api.getToken({ headers })).token;
+			return (await this.auth(LOCAL).api.getToken({ headers })).token;
 		} catch (error) {
 			if (error instanceof APIError && error.status === "UNAUTHORIZED") return undefined;
 			throw error;
@@ -119,34 +108,50 @@ export class Identity {
 	/** Makes the next signing key, which signs from a moment on (Unix milliseconds), unless there is one already. */
 	async rotateKey(signsFrom: number): Promise<void> {
 		const { signingKeys } = this.#options;
-		const context = (await this.#auth("http://localhost").$context) as never;
+		const context = (await this.auth(LOCAL).$context) as never;
 		await createJwk({ context } as never, { ...KEY_KIND, adapter: signingKeys.adapter(signsFrom) });
-	}
-
-	#origin(request: Request): string {
-		return this.#options.publicUrl ?? new URL(request.url).origin;
 	}
 
 	/** The public keys of access tokens, as `GET /auth/jwks` answers, but past its rate limit. */
 	async keySet(): Promise<Response> {
-		return Response.json(await this.#auth("http://localhost").api.getJwks());
+		return Response.json(await this.auth(LOCAL).api.getJwks());
 	}
 
 	/**
 	 * Makes an account. better-auth writes it in two steps; what a process that died between them left behind
 	 * would keep the address and the username for ever, so it is cleared away first.
 	 */
-	async signUp(request: Request, { email, username }: { email: string; username: string }): Promise<Response> {
+	async signUp(
+		request: Request,
+		{ email, username }: { email: string; username: string },
+		redirectTo?: string,
+	): Promise<Response> {
 		const before = new Date(this.#options.now() - HALF_MADE).toISOString();
 		await this.#options.database
 			.prepare(
 				`DELETE FROM user WHERE (email = ?1 OR username = ?2) AND createdAt < ?3
-				AND emailVerified = 0 AND NOT EXISTS (SELECT 1 FROM account WHERE account.userId = user.id)
+				AND emailVerified = 0 AND isAnonymous IS NOT 1
+				AND NOT EXISTS (SELECT 1 FROM account WHERE account.userId = user.id)
 				AND NOT EXISTS (SELECT 1 FROM external_identities WHERE account_id = user.id)`,
 			)
 			.bind(email.toLowerCase(), username.toLowerCase(), before)
 			.run();
-		return this.handle(request);
+		return this.handle(request, { redirectTo });
+	}
+
+	/** As {@link handle}, for what was begun in an earlier call: `value` is the cookie that was then set. */
+	async resume(request: Request, cookie: string, value: string, occasion?: Occasion): Promise<Response> {
+		const auth = this.auth(request, occasion);
+		const { createAuthCookie } = await auth.$context;
+		const headers = new Headers((await this.#known(request)).headers);
+		headers.set("cookie", `${createAuthCookie(cookie).name}=${value}`);
+		return auth.handler(new Request(request, { headers }));
+	}
+
+	/** The session that a request's token is of, and its account. */
+	async session(request: Request) {
+		const { headers } = await this.#known(request);
+		return this.auth(request).api.getSession({ headers, query: { disableRefresh: true } });
 	}
 
 	/**
@@ -154,11 +159,98 @@ export class Identity {
 	 * the session could not be deleted, and knows nothing of the access tokens that were made from it.
 	 */
 	async signOut(original: Request): Promise<Response> {
+		// Known before its session ends: afterwards nobody could tell whose token it is.
 		const request = await this.#known(original);
-		const { headers } = request;
-		const found = await this.#auth(this.#origin(request)).api.getSession({ headers, query: { disableRefresh: true } });
+		const found = await this.session(request);
 		if (found) await this.#options.sessions.end(found.session.id);
-		return this.#auth(this.#origin(request)).handler(request);
+		return this.auth(request).handler(request);
+	}
+
+	/**
+	 * Sets a new password, and ends all other sessions: before it is written, so that none outlives a process that dies
+	 * here, and after, because until then somebody could sign in with the old one.
+	 */
+	async changePassword(request: Request): Promise<Response> {
+		const found = await this.session(request);
+		if (!found) throw new Problem("session_invalid");
+		const endOthers = () => this.#endOthers(found.user.id as Id, found.session.id);
+		const response = await this.handle(request, { beforePassword: endOthers });
+		if (response.ok) await endOthers();
+		return response;
+	}
+
+	/** Sets a new password for whoever has the code, and ends all sessions, before and after as above. */
+	async resetPassword(request: Request, code: string): Promise<Response> {
+		const { internalAdapter } = await this.auth(request).$context;
+		const account = (await internalAdapter.findVerificationValue(`reset-password:${code}`))?.value as Id | undefined;
+		const endAll = async () => {
+			if (account !== undefined) await this.#options.sessions.endAll(account);
+		};
+		const response = await this.handle(request, { beforePassword: endAll });
+		if (response.ok) await endAll();
+		return response;
+	}
+
+	async #endOthers(account: Id, session: string): Promise<void> {
+		const { results } = await this.#options.database
+			.prepare("SELECT id FROM session WHERE userId = ? AND id <> ?")
+			.bind(account, session)
+			.all<{ id: string }>();
+		for (const { id } of results) await this.#options.sessions.end(id);
+	}
+
+	/**
+	 * Makes an account of an anonymous one, with the same id: all at once or not at all.
+	 *
+	 * @param request with the session's token
+	 * @throws Problem `session_invalid`, `not_anonymous` or `email_taken`
+	 */
+	async upgrade(request: Request, { email, password }: { email: string; password: string }): Promise<void> {
+		const { database, now } = this.#options;
+		const found = await this.session(request);
+		if (!found) throw new Problem("session_invalid");
+		if (!found.user.isAnonymous) throw new Problem("not_anonymous");
+		const auth = this.auth(request);
+		const context = await auth.$context;
+		const hash = await context.password.hash(password);
+		const at = new Date(now()).toISOString();
+		try {
+			const [made] = await database.batch([
+				database
+					.prepare(
+						`INSERT INTO account (id, accountId, providerId, userId, password, createdAt, updatedAt)
+						SELECT ?2, id, 'credential', id, ?3, ?4, ?4 FROM user WHERE id = ?1 AND isAnonymous = 1`,
+					)
+					.bind(found.user.id, this.#options.minter.mint(0), hash, at),
+				database
+					.prepare(
+						`UPDATE user SET email = ?2, emailVerified = 0, isAnonymous = 0, updatedAt = ?3
+						WHERE id = ?1 AND isAnonymous = 1`,
+					)
+					.bind(found.user.id, email.toLowerCase(), at),
+			]);
+			if (made?.meta.changes === 0) throw new Problem("not_anonymous");
+		} catch (error) {
+			if (await this.idOfEmail(email)) throw new Problem("email_taken");
+			throw error;
+		}
+		// Nothing is lost when this fails: the client can ask for the message again.
+		const { headers } = await this.#known(request);
+		await auth.api.sendVerificationEmail({ body: { email }, headers });
+	}
+
+	/** @returns false when it is none of the account's */
+	async removePasskey(account: string, id: string): Promise<boolean> {
+		const { meta } = await this.#options.database
+			.prepare("DELETE FROM passkey WHERE id = ? AND userId = ?")
+			.bind(id, account)
+			.run();
+		return meta.changes === 1;
+	}
+
+	/** Takes back a session that nobody was told of. */
+	async forgetSession(token: string): Promise<void> {
+		await this.#options.database.prepare("DELETE FROM session WHERE token = ?").bind(token).run();
 	}
 
 	/** Whose an address is. */
@@ -188,73 +280,14 @@ export class Identity {
 		return user?.id;
 	}
 
-	/** Made for each request: better-auth keeps promises, which workerd ties to the request that made them. */
-	#auth(origin: string) {
-		const { database, secret, issuer, audience, map, minter, random, signingKeys } = this.#options;
-		const mint = (region: Region) => minter.mint(map.draw(region, random()));
-		return betterAuth({
-			database,
-			secret,
-			baseURL: origin,
-			basePath: "/auth",
-			emailAndPassword: {
-				enabled: true,
-				minPasswordLength: PASSWORD_LENGTH.min,
-				maxPasswordLength: PASSWORD_LENGTH.max,
-			},
-			user: {
-				additionalFields: {
-					region: { type: "string", required: true },
-					// Nobody gives herself a role: `input: false`.
-					role: { type: "string", required: false, input: false, defaultValue: "user" },
-				},
-			},
-			session: { expiresIn: SESSION_LIFETIME / 1000 },
-			// Ours are exact over all isolates: gateway/sign-in-limits.ts.
-			rateLimit: { enabled: false },
-			advanced: {
-				// Sessions and keys belong to no shard of ours; their ids only have to be unique.
-				database: { generateId: () => mint("apac") },
-				ipAddress: { ipAddressHeaders: ["cf-connecting-ip"] },
-			},
-			telemetry: { enabled: false },
-			logger: { level: "error" },
-			plugins: [
-				username({
-					minUsernameLength: USERNAME_LENGTH.min,
-					maxUsernameLength: USERNAME_LENGTH.max,
-				}),
-				bearer(),
-				jwt({
-					...KEY_KIND,
-					adapter: signingKeys.adapter(),
-					jwt: {
-						issuer,
-						audience,
-						expirationTime: `${ACCESS_TOKEN_LIFETIME}s`,
-						definePayload: ({ user, session }) => ({ role: user.role, sid: session.id }),
-					},
-					disableSettingJwtHeader: true,
-				}),
-			],
-			databaseHooks: {
-				user: {
-					create: {
-						before: async (user) => ({ data: { ...user, id: mint(regionSchema.parse(user.region)) } }),
-					},
-				},
-				session: {
-					create: {
-						// Before each session and not once after sign-up: should the process die in between,
-						// the next sign-in makes the profile.
-						before: async (session) => {
-							await this.#ensureProfile(session.userId as Id);
-							return { data: session };
-						},
-					},
-				},
-			},
-		});
+	/** The public origin, for a request. */
+	originOf(request: Request): string {
+		return this.#options.publicUrl ?? new URL(request.url).origin;
+	}
+
+	/** better-auth for a request. */
+	auth(request: Request, occasion?: Occasion) {
+		return makeAuth({ ...this.#options, ensureProfile: (id) => this.#ensureProfile(id) }, request, occasion);
 	}
 
 	async #ensureProfile(id: Id): Promise<void> {
