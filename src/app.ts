@@ -1,5 +1,6 @@
 import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
+import { lifeRoutes, openToHidden } from "./accounts/life-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { deliveryRoutes } from "./fanout/routes.ts";
 import { noteOwnWrites } from "./feed/own-writes.ts";
@@ -15,7 +16,10 @@ import { requireToken } from "./gateway/tokens.ts";
 import { blockRoutes } from "./graph/block-routes.ts";
 import { followRoutes } from "./graph/follow-routes.ts";
 import { friendRoutes } from "./graph/friend-routes.ts";
+import { exportRoutes } from "./life/export-routes.ts";
+import { remainsRoutes } from "./life/remains.ts";
 import { auditRoutes } from "./ops/audit.ts";
+import { auditLogRoutes, recordOperators } from "./ops/audit-log-routes.ts";
 import { deadLetterRoutes } from "./ops/dead-letters.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
 import { roleRoutes } from "./ops/roles.ts";
@@ -48,13 +52,14 @@ export function createApp(services: Services) {
 	// Before the token is required: a stream's can come in other ways.
 	app.route("/", streamRoutes(services));
 	app.route("/", publicPageRoutes(services));
-	app.use("/v1/*", privately, requireToken(services.tokens), bookmarks);
+	app.use("/v1/*", privately, requireToken(services.tokens, openToHidden), bookmarks);
 	app.use("/v1/*", limitBody(BODY), requireJson, noteOwnWrites(services));
 	app.use(
 		"/ops/*",
 		requireOperator(services.settings.OPERATOR_SECRET, services.tokens),
 		limitBody(IMPORT_BODY),
 		requireJson,
+		recordOperators(services.auditLog),
 	);
 
 	app.use("/ops/*", async (_c, next) => {
@@ -62,9 +67,11 @@ export function createApp(services: Services) {
 		await next();
 	});
 
-	app.route("/", authRoutes({ identity: services.identity, defaultRegion: services.settings.DEFAULT_REGION }));
+	app.route("/", authRoutes({ ...services, defaultRegion: services.settings.DEFAULT_REGION }));
 	const changed = (id: Id) => services.timelines.tell(id, (timeline) => timeline.changeProfile());
 	app.route("/", accountRoutes({ ...services, relations: services.graph, changed }));
+	app.route("/", lifeRoutes(services));
+	app.route("/", exportRoutes(services));
 	app.route("/", friendRoutes(services));
 	app.route("/", followRoutes(services));
 	app.route("/", blockRoutes(services));
@@ -74,6 +81,8 @@ export function createApp(services: Services) {
 	app.route("/", syncRoutes(services));
 	app.route("/", deliveryRoutes(services));
 	app.route("/", auditRoutes(services));
+	app.route("/", auditLogRoutes(services));
+	app.route("/", remainsRoutes(services));
 	app.route("/", verifyRoutes(services));
 	app.route("/", deadLetterRoutes(services));
 	app.route("/", roleRoutes(services));

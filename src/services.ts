@@ -1,6 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import { createRemoteJWKSet, customFetch } from "jose";
 import { Identity } from "./accounts/identity.ts";
+import { Lives } from "./accounts/lives.ts";
 import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
 import { Sessions } from "./accounts/sessions.ts";
 import { AccountStore } from "./accounts/store.ts";
@@ -12,7 +13,7 @@ import { Memory } from "./cache/memory.ts";
 import { RedisGrid } from "./cache/redis.ts";
 import { type Env, parseSettings, type Settings } from "./env.ts";
 import { ConnectedAccounts } from "./fanout/channel.ts";
-import type { FanoutServices } from "./fanout/consume.ts";
+import type { FanoutServices, LifeJobs } from "./fanout/consume.ts";
 import { DeadLetters } from "./fanout/dead-letters.ts";
 import { HeavyAuthors } from "./fanout/heavy.ts";
 import { type ChunkMessage, ChunkQueues } from "./fanout/messages.ts";
@@ -27,7 +28,12 @@ import { AccessTokens, type TokenRules } from "./gateway/tokens.ts";
 import { Graph } from "./graph/graph.ts";
 import { LEVELS } from "./graph/rules.ts";
 import { RelationStore } from "./graph/store.ts";
+import { Belongings } from "./life/belongings.ts";
+import { Erasure } from "./life/erasure.ts";
+import { Exporting } from "./life/exporting.ts";
+import { Exports } from "./life/exports.ts";
 import { Metrics, Tally } from "./metrics.ts";
+import { AuditLog } from "./ops/audit-log.ts";
 import { Verifier } from "./ops/verifier.ts";
 import { LikeStore } from "./posts/likes.ts";
 import { Posts } from "./posts/posts.ts";
@@ -120,6 +126,23 @@ function build(env: Env) {
 		now,
 	});
 	const sessions = new Sessions(env.IDENTITY, revocations, now);
+	const auditLog = new AuditLog({
+		database: env.IDENTITY,
+		secret: settings.AUTH_SECRET,
+		keep: settings.AUDIT_LOG_DAYS * DAY,
+		now,
+	});
+	const lives = new Lives({
+		database: env.IDENTITY,
+		sessions,
+		accounts,
+		shards,
+		doorbell,
+		minter,
+		auditLog,
+		grace: settings.DELETION_GRACE_DAYS * DAY,
+		now,
+	});
 	const identity = new Identity({
 		database: env.IDENTITY,
 		secret: settings.AUTH_SECRET,
@@ -130,6 +153,8 @@ function build(env: Env) {
 		map,
 		minter,
 		sessions,
+		lives,
+		auditLog,
 		now,
 		random,
 		ensureProfile: (profile) => accounts.ensure(profile),
@@ -150,6 +175,26 @@ function build(env: Env) {
 		minter,
 		now,
 	});
+	const belongings = new Belongings(shards);
+	const exports = new Exports({ database: env.IDENTITY, bucket: env.EXPORTS, shards, doorbell, minter, auditLog, now });
+	const erasure = new Erasure({
+		accounts,
+		belongings,
+		channels,
+		exports,
+		graph,
+		lives,
+		posts: postStore,
+		sessions,
+		shards,
+		timelines,
+	});
+	const exporting = new Exporting({ database: env.IDENTITY, accounts, belongings, exports, shards, timelines });
+	const lifeJobs: LifeJobs = {
+		run: ({ task, ...job }) =>
+			task.kind === "erase" ? erasure.run({ ...job, task }) : exporting.run({ ...job, task }),
+	};
+
 	const fanout: FanoutServices = {
 		shards,
 		relations,
@@ -162,6 +207,7 @@ function build(env: Env) {
 		doorbell,
 		chunkQueues,
 		deadLetters,
+		lifeJobs,
 		metrics,
 		now,
 		random,
@@ -178,6 +224,10 @@ function build(env: Env) {
 		tickets: new TicketSeal(settings.AUTH_SECRET),
 		identity,
 		sessions,
+		auditLog,
+		lives,
+		exports,
+		channels,
 		identityDatabase: env.IDENTITY,
 		accounts,
 		graph,
@@ -213,6 +263,8 @@ function build(env: Env) {
 /** How old what many read may be, in milliseconds: a part of the five seconds after which everybody sees a change. */
 const SHARED_BOUND = 4000;
 const NOT_AT_ALL = -1;
+/** Milliseconds. */
+const DAY = 86_400_000;
 /** Bytes of an isolate's 128 MB for values kept in memory. */
 const MEMORY = 16 * 1024 * 1024;
 /** Milliseconds that a reader waits for a layer at most. */

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { createRouter, idSchema, json, jsonBody, problems } from "../gateway/openapi.ts";
+import type { AuditTrail } from "../audit-entry.ts";
+import { createRouter, type Gateway, idSchema, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { Problem, type ProblemCode } from "../gateway/problem.ts";
 import { type Region, regionSchema } from "../store/shard-map.ts";
 import { type Identity, PASSWORD_LENGTH, USERNAME_LENGTH } from "./identity.ts";
@@ -98,12 +99,30 @@ const signOut = createRoute({
 
 export interface AuthServices {
 	identity: Identity;
+	auditLog: AuditTrail;
 	defaultRegion: Region;
 }
 
 /** The calls of better-auth that are public, each checked before it sees them; the rest of `/auth` is not there. */
-export function authRoutes({ identity, defaultRegion }: AuthServices) {
+export function authRoutes({ identity, auditLog, defaultRegion }: AuthServices) {
 	const forward = async (c: Context, body?: unknown) => answer(c, await identity.handle(requestOf(c, body)));
+
+	/** What is refused is recorded; what succeeds is recorded with its session. */
+	const signIn = async (c: Context<Gateway>, body: unknown, whose: () => Promise<string | undefined>) => {
+		const response = await identity.handle(requestOf(c, body));
+		if (response.status === 401) {
+			const subject = await whose();
+			const address = c.req.header("cf-connecting-ip");
+			await auditLog.record({
+				act: "sign_in_refused",
+				actor: "nobody",
+				...(subject ? { subject } : {}),
+				requestId: c.var.requestId,
+				detail: address ? { ip: await auditLog.mark(address) } : {},
+			});
+		}
+		return answer(c, response);
+	};
 
 	/** Two who race for a name get past better-auth's check; the database refuses one, and better-auth does not say why. */
 	const whoseNames = async ({ email, username }: { email: string; username: string }) => {
@@ -119,8 +138,14 @@ export function authRoutes({ identity, defaultRegion }: AuthServices) {
 			if (response.status === 422) throw await whoseNames(body);
 			return answer(c, response);
 		})
-		.openapi(signInByEmail, async (c) => forward(c, c.req.valid("json")))
-		.openapi(signInByUsername, async (c) => forward(c, c.req.valid("json")))
+		.openapi(signInByEmail, async (c) => {
+			const body = c.req.valid("json");
+			return signIn(c, body, () => identity.idOfEmail(body.email));
+		})
+		.openapi(signInByUsername, async (c) => {
+			const body = c.req.valid("json");
+			return signIn(c, body, () => identity.idOf(body.username));
+		})
 		.openapi(accessToken, async (c) => forward(c))
 		.openapi(keySet, async (c) => forward(c))
 		.openapi(signOut, async (c) => answer(c, await identity.signOut(requestOf(c))));
@@ -129,7 +154,9 @@ export function authRoutes({ identity, defaultRegion }: AuthServices) {
 /** The call for better-auth. No cookies go in or out, so nothing can be done in a browser's name. */
 function requestOf(c: Context, body?: unknown): Request {
 	const { url, method } = c.req.raw;
-	const request = new Request(url, { method, headers: pick(c.req.raw.headers, FORWARDED) });
+	const headers = pick(c.req.raw.headers, FORWARDED);
+	headers.set("x-request-id", c.get("requestId"));
+	const request = new Request(url, { method, headers });
 	return body === undefined ? request : new Request(request, { body: JSON.stringify(body) });
 }
 

@@ -3,9 +3,11 @@ import { bearer, jwt, username } from "better-auth/plugins";
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { sqliteTable, text } from "drizzle-orm/sqlite-core";
+import type { AuditTrail } from "../audit-entry.ts";
 import type { Role } from "../gateway/tokens.ts";
 import type { Id, IdMinter } from "../store/ids.ts";
 import { type Region, regionSchema, type ShardMap } from "../store/shard-map.ts";
+import type { Lives } from "./lives.ts";
 import { ACCESS_TOKEN_LIFETIME, type Sessions } from "./sessions.ts";
 import type { NewProfile } from "./store.ts";
 
@@ -30,6 +32,8 @@ export interface IdentityOptions {
 	map: ShardMap;
 	minter: IdMinter;
 	sessions: Sessions;
+	lives: Pick<Lives, "claims" | "signingIn">;
+	auditLog: AuditTrail;
 	now: () => number;
 	random: () => number;
 	/** Called before every session: makes the account's profile when it is not there yet. */
@@ -86,7 +90,18 @@ export class Identity {
 	async signOut(request: Request): Promise<Response> {
 		const { headers } = request;
 		const found = await this.#auth(this.#origin(request)).api.getSession({ headers, query: { disableRefresh: true } });
-		if (found) await this.#options.sessions.end(found.session.id);
+		if (found) {
+			const { id, userId } = found.session;
+			const requestId = headers.get("x-request-id") ?? undefined;
+			await this.#options.auditLog.record({
+				act: "sign_out",
+				actor: userId,
+				subject: userId,
+				detail: { session: id },
+				...(requestId ? { requestId } : {}),
+			});
+			await this.#options.sessions.end(id);
+		}
 		return this.handle(request);
 	}
 
@@ -119,7 +134,7 @@ export class Identity {
 
 	/** Made for each request: better-auth keeps promises, which workerd ties to the request that made them. */
 	#auth(origin: string) {
-		const { database, secret, issuer, audience, rateLimit, map, minter, random } = this.#options;
+		const { database, secret, issuer, audience, rateLimit, map, minter, random, lives, auditLog } = this.#options;
 		const mint = (region: Region) => minter.mint(map.draw(region, random()));
 		return betterAuth({
 			database,
@@ -158,7 +173,11 @@ export class Identity {
 						issuer,
 						audience,
 						expirationTime: `${ACCESS_TOKEN_LIFETIME}s`,
-						definePayload: ({ user, session }) => ({ role: user.role, sid: session.id }),
+						definePayload: async ({ user, session }) => ({
+							role: user.role,
+							sid: session.id,
+							...(await lives.claims(user.id as Id)),
+						}),
 					},
 					disableSettingJwtHeader: true,
 				}),
@@ -174,8 +193,23 @@ export class Identity {
 						// Before each session and not once after sign-up: should the process die in between,
 						// the next sign-in makes the profile.
 						before: async (session) => {
+							await lives.signingIn(session.userId as Id);
 							await this.#ensureProfile(session.userId as Id);
 							return { data: session };
+						},
+						// A session that is not recorded is given to nobody: when this fails, so does signing in.
+						after: async (session, context) => {
+							const requestId = context?.request?.headers.get("x-request-id");
+							await auditLog.record({
+								act: "sign_in",
+								actor: session.userId,
+								subject: session.userId,
+								...(requestId ? { requestId } : {}),
+								detail: {
+									session: session.id,
+									...(session.ipAddress ? { ip: await auditLog.mark(session.ipAddress) } : {}),
+								},
+							});
 						},
 					},
 				},

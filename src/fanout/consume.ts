@@ -13,7 +13,14 @@ export interface FanoutServices extends ExpandServices, DeliverServices {
 	graph: Graph;
 	deadLetters: DeadLetters;
 	doorbell: Doorbell;
+	lifeJobs: LifeJobs;
 	random: () => number;
+}
+
+/** What is done to whole accounts; `life/` does it. */
+export interface LifeJobs {
+	/** @returns "more" when there is more to do than one run does, "later" when it has to wait for something */
+	run(job: Job<TaskOf<"erase" | "export">>): Promise<"done" | "more" | "later">;
 }
 
 /** Seconds until recipients with too much to do are tried again. */
@@ -61,6 +68,11 @@ export async function runJob(services: FanoutServices, jobId: Id): Promise<void>
 	if (!job) return;
 	try {
 		if (isSettling(job)) return await services.graph.settle(job);
+		if (isOfLife(job)) {
+			// What has to wait is found by the sweeper.
+			if ((await services.lifeJobs.run(job)) === "more") await services.doorbell.ring([jobId]);
+			return;
+		}
 		const finished = await expand(services, job as Job<FanoutTask>);
 		if (!finished) await services.doorbell.ring([jobId]);
 	} catch (error) {
@@ -68,6 +80,10 @@ export async function runJob(services: FanoutServices, jobId: Id): Promise<void>
 		await services.progress.noteError(jobId, String(error).slice(0, 500)).catch(() => undefined);
 		throw error;
 	}
+}
+
+function isOfLife(job: Job): job is Job<TaskOf<"erase" | "export">> {
+	return job.task.kind === "erase" || job.task.kind === "export";
 }
 
 function isSettling(job: Job): job is Job<TaskOf<"settle">> {

@@ -4,6 +4,7 @@ import { reportFailure } from "../report.ts";
 import { timeOf } from "../store/ids.ts";
 import type { Timelines } from "../timeline/client.ts";
 import { changeOf } from "./changes.ts";
+import { isFanout } from "./expand.ts";
 import type { ChunkMessage } from "./messages.ts";
 import { isPublishing, type ProgressStore } from "./progress.ts";
 
@@ -35,7 +36,7 @@ export async function deliver(
 	if (!found) return { missed: 0, overloaded: false };
 	const { job, chunk } = found;
 	const { task } = job;
-	if (task.kind === "settle") throw new Error("a settling has no chunks");
+	if (!isFanout(task)) throw new Error("only a fan-out has chunks");
 	const { recipients, reason } = chunk;
 	// Deleted meanwhile: whoever has no such post yet must not get it any more.
 	const stale = task.kind === "add" && !(await posts.exists(task.postId));

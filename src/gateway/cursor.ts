@@ -6,7 +6,16 @@ import { Problem } from "./problem.ts";
  */
 
 /** The kinds of lists, so that a cursor of one is refused by another. */
-export type CursorKind = "accounts" | "feed" | "letters" | "people" | "posts" | "shards" | "verify" | "versions";
+export type CursorKind =
+	| "accounts"
+	| "audit-log"
+	| "feed"
+	| "letters"
+	| "people"
+	| "posts"
+	| "shards"
+	| "verify"
+	| "versions";
 
 /** `parts` are free of dots. */
 export function encodeCursor(kind: CursorKind, ...parts: (string | number)[]): string {

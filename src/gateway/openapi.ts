@@ -9,6 +9,8 @@ export interface Gateway {
 		requestId: string;
 		/** The account that the access token speaks for. Set on every route below `/v1`. */
 		viewer: Id;
+		/** Who the operator is: an account, or `operator` for who knows the secret. Set on every route below `/ops`. */
+		operator: string;
 	};
 }
 

@@ -25,9 +25,14 @@ export type Role = (typeof ROLES)[number];
 export interface TokenClaims extends Revocable {
 	viewer: Id;
 	role: Role;
+	/** The account is not shown to anybody: the token is good for what brings it back, or takes it away, and nothing else. */
+	hidden: boolean;
 	/** Unix milliseconds. */
 	expiresAt: number;
 }
+
+/** What a token of a hidden account says as its claim `life`. */
+export const HIDDEN = "hidden";
 
 /** Some 700 bytes each. */
 const MEMORY = 10_000;
@@ -55,27 +60,31 @@ export class AccessTokens {
 	 * What {@link verify} answers, if that can be told without waiting.
 	 *
 	 * @param authorization the value of an `Authorization` header
-	 * @throws Problem `token_expired` or `token_revoked`
+	 * @param hidden whether a hidden account is let in
+	 * @throws Problem `token_expired`, `token_revoked` or `account_deactivated`
 	 */
-	recall(authorization: string | undefined): TokenClaims | undefined {
+	recall(authorization: string | undefined, hidden = false): TokenClaims | undefined {
 		const claims = this.#known(authorization);
 		if (claims === undefined || !this.#rules.revocations.current()) return undefined;
 		this.#refuseRevoked(claims);
+		if (claims.hidden && !hidden) throw new Problem("account_deactivated");
 		return claims;
 	}
 
 	/**
 	 * @param authorization the value of an `Authorization` header
-	 * @throws Problem `token_missing`, `token_invalid`, `token_expired` or `token_revoked`; `unavailable` when the
-	 * revocations were never to be had
+	 * @param hidden whether a hidden account is let in
+	 * @throws Problem `token_missing`, `token_invalid`, `token_expired`, `token_revoked` or `account_deactivated`;
+	 * `unavailable` when the revocations were never to be had
 	 */
-	async verify(authorization: string | undefined): Promise<TokenClaims> {
+	async verify(authorization: string | undefined, hidden = false): Promise<TokenClaims> {
 		let claims = this.#known(authorization);
 		if (claims === undefined) {
 			claims = await verifySignature(bearer(authorization), this.#rules);
 			this.#remembered.set(authorization as string, claims);
 		}
 		await this.refuseRevoked(claims);
+		if (claims.hidden && !hidden) throw new Problem("account_deactivated");
 		return claims;
 	}
 
@@ -97,14 +106,22 @@ export class AccessTokens {
 	}
 }
 
-/** Sets `viewer` from `Authorization: Bearer <access token>`; refuses a request without a good one. */
-export function requireToken(tokens: AccessTokens): MiddlewareHandler<Gateway> {
+/**
+ * Sets `viewer` from `Authorization: Bearer <access token>`; refuses a request without a good one.
+ *
+ * @param openToHidden which requests a hidden account may make
+ */
+export function requireToken(
+	tokens: AccessTokens,
+	openToHidden: (method: string, path: string) => boolean = () => false,
+): MiddlewareHandler<Gateway> {
 	return (c, next) => {
 		const authorization = c.req.header("authorization");
+		const hidden = openToHidden(c.req.method, c.req.path);
 		// No `await` where none is needed: most requests come this way.
-		const claims = tokens.recall(authorization);
+		const claims = tokens.recall(authorization, hidden);
 		if (claims === undefined) {
-			return tokens.verify(authorization).then(({ viewer }) => {
+			return tokens.verify(authorization, hidden).then(({ viewer }) => {
 				c.set("viewer", viewer);
 				return next();
 			});
@@ -146,12 +163,13 @@ async function verifySignature(token: string, { keys, issuer, audience, now }: T
 			requiredClaims: ["sub", "sid", "exp", "iat"],
 			currentDate: new Date(now()),
 		});
-		const { sub, sid, exp = 0, iat = 0, role } = payload;
+		const { sub, sid, exp = 0, iat = 0, role, life } = payload;
 		if (sub && isId(sub) && typeof sid === "string" && sid !== "") {
 			return {
 				viewer: sub,
 				session: sid,
 				role: ROLES.find((each) => each === role) ?? "user",
+				hidden: life === HIDDEN,
 				issuedAt: iat,
 				expiresAt: exp * 1000,
 			};

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from "hono";
+import type { Gateway } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { AccessTokens } from "../gateway/tokens.ts";
 
@@ -6,21 +7,25 @@ import type { AccessTokens } from "../gateway/tokens.ts";
  * Lets in who knows the operator's secret (`X-Operator-Secret`), and accounts with the role `operator`; for
  * others nothing is there.
  */
-export function requireOperator(secret: string | undefined, tokens: AccessTokens): MiddlewareHandler {
+export function requireOperator(secret: string | undefined, tokens: AccessTokens): MiddlewareHandler<Gateway> {
 	return async (c, next) => {
 		const given = c.req.header("x-operator-secret");
 		const known = secret !== undefined && given !== undefined && (await same(given, secret));
-		if (!known && !(await isOperator(c.req.header("authorization"), tokens))) throw new Problem("not_found");
+		const operator = known ? "operator" : await operatorOf(c.req.header("authorization"), tokens);
+		if (operator === undefined) throw new Problem("not_found");
+		c.set("operator", operator);
 		await next();
 	};
 }
 
-async function isOperator(authorization: string | undefined, tokens: AccessTokens): Promise<boolean> {
+/** The account of an operator's token. */
+async function operatorOf(authorization: string | undefined, tokens: AccessTokens): Promise<string | undefined> {
 	try {
-		return (await tokens.verify(authorization)).role === "operator";
+		const { viewer, role } = await tokens.verify(authorization);
+		return role === "operator" ? viewer : undefined;
 	} catch (error) {
 		// A bad token is as good as none: even that would tell that there is something.
-		if (error instanceof Problem) return false;
+		if (error instanceof Problem) return undefined;
 		throw error;
 	}
 }

@@ -176,6 +176,24 @@ export class TimelineObject extends DurableObject {
 		this.#timeline.drop();
 	}
 
+	/** Erases all that is kept here: its owner's account is erased. */
+	async erase(): Promise<void> {
+		for (const socket of this.ctx.getWebSockets()) socket.close(1000, "erased");
+		await this.ctx.storage.deleteAlarm();
+		await this.ctx.storage.deleteAll();
+		// What is in memory goes with the object, once this has answered: a later call makes a new one, with empty tables.
+		this.ctx.waitUntil(scheduler.wait(0).then(() => this.ctx.abort("erased")));
+	}
+
+	/** How many rows each table has. */
+	async remains(): Promise<Record<string, number>> {
+		const { sql } = this.ctx.storage;
+		const tables = ["log", "meta", "relations", "idempotency", "tickets"];
+		return Object.fromEntries(
+			tables.map((table) => [table, sql.exec<{ count: number }>(`SELECT count(*) AS count FROM ${table}`).one().count]),
+		);
+	}
+
 	/** {@link audit} */
 	async audit(repair: boolean): Promise<Audit> {
 		return audit(this.#timeline, this.#services.source, this.#owner(), { repair });
