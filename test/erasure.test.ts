@@ -4,10 +4,11 @@ import { Erasure, type ErasureServices } from "../src/life/erasure.ts";
 import { CHECKS, type Finding } from "../src/ops/checks.ts";
 import type { PostView } from "../src/posts/post.ts";
 import { servicesOf } from "../src/services.ts";
-import type { Id } from "../src/store/ids.ts";
+import { type Id, logicalShardOf } from "../src/store/ids.ts";
 import { type Job, loadJob, promiseOnce, type TaskOf } from "../src/store/outbox.ts";
 import { all, call, type List, PASSWORD, type Person, signUp, signUpMany } from "./api.ts";
 import { env } from "./env.ts";
+import { databaseOf } from "./obstruct.ts";
 import { settled } from "./settled.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -132,7 +133,29 @@ async function expectNothingLeft({
 
 it("of an account that was deleted nothing is left when the time of grace is over", async () => {
 	const network_ = await network();
-	const { zoe, ben } = network_;
+	const { zoe, ben, dan } = network_;
+	// She is connected, and hears of what a heavy author posts.
+	const { channels } = servicesOf(env).fanout;
+	await databaseOf(dan).prepare("UPDATE profiles SET heavy = 1 WHERE id = ?").bind(dan.id).run();
+	await channels.join(zoe.id as Id, [dan.id as Id]);
+	const channel = env.CHANNEL.getByName(`${dan.id}/${logicalShardOf(zoe.id as Id) % 8}`);
+	expect(await channel.among([zoe.id as Id])).toEqual([zoe.id]);
+	const verification = (identifier: string, value: string) => {
+		const at = new Date().toISOString();
+		return env.IDENTITY.prepare("INSERT INTO verification VALUES (?1, ?2, ?3, ?4, ?4, ?4)").bind(
+			crypto.randomUUID(),
+			identifier,
+			value,
+			at,
+		);
+	};
+	await env.IDENTITY.batch([
+		verification("reset-password:x", zoe.id),
+		verification(`email-verification-otp-${zoe.email}`, "123456"),
+		verification("magic", JSON.stringify({ email: zoe.email })),
+		verification(`jo${zoe.email}`, "somebody else's"),
+		verification("magic", JSON.stringify({ email: `jo${zoe.email}` })),
+	]);
 	const before = await remains(zoe);
 	expect(before.found.map(({ place }) => place)).toEqual(
 		expect.arrayContaining([
@@ -141,6 +164,7 @@ it("of an account that was deleted nothing is left when the time of grace is ove
 			"IDENTITY.account",
 			"IDENTITY.exports",
 			...["log", "meta", "relations", "idempotency", "tickets"].map((table) => `timeline.${table}`),
+			"connected",
 			"EXPORTS",
 		]),
 	);
@@ -159,6 +183,10 @@ it("of an account that was deleted nothing is left when the time of grace is ove
 	await settled();
 
 	await expectNothingLeft(network_);
+	expect(await channel.among([zoe.id as Id])).toEqual([]);
+	const { results: left } = await env.IDENTITY.prepare("SELECT identifier, value FROM verification").all();
+	expect(left).toHaveLength(2);
+	for (const each of left) expect(JSON.stringify(each)).toContain(`jo${zoe.email}`);
 	// A device that was reading is told, or told to read anew.
 	const news = await ben.call<{ changes?: { kind: string }[] }>("GET", `/v1/feed/changes?since=${seq}`);
 	if (news.status !== 410) expect(news.body.changes?.map(({ kind }) => kind)).toContain("remove");

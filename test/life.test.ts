@@ -137,6 +137,8 @@ describe("a deleted account", () => {
 			status: 401,
 			body: { code: "invalid_credentials" },
 		});
+		const recorded = env.IDENTITY.prepare("SELECT act FROM audit_log WHERE subject = ? ORDER BY seq DESC").bind(ann.id);
+		expect(await recorded.first("act")).toBe("confirmation_refused");
 		expect((await ann.account()).id).toBe(ann.id);
 		expect((await ann.call("DELETE", "/v1/accounts/me", { password: PASSWORD })).status).toBe(202);
 		const [, ben] = await people();

@@ -123,7 +123,7 @@ export class Lives {
 	 * @throws Problem `invalid_credentials` or `reauthentication_required`
 	 */
 	async confirm(account: Id, session: string, password: string | undefined): Promise<void> {
-		const { database, now } = this.#options;
+		const { auditLog, database, now } = this.#options;
 		const [passwords, sessions] = await database.batch<{ password?: string; createdAt?: string }>([
 			database.prepare("SELECT password FROM account WHERE userId = ? AND password IS NOT NULL").bind(account),
 			database.prepare("SELECT createdAt FROM session WHERE id = ? AND userId = ?").bind(session, account),
@@ -132,6 +132,7 @@ export class Lives {
 		if (hash === undefined) return;
 		if (password !== undefined) {
 			if (await verifyPassword({ hash, password })) return;
+			await auditLog.record({ act: "confirmation_refused", actor: account, subject: account });
 			throw new Problem("invalid_credentials");
 		}
 		const began = Date.parse(sessions?.results[0]?.createdAt ?? "");
