@@ -4,6 +4,7 @@ import { emailRoutes } from "./accounts/email-routes.ts";
 import { factorRoutes } from "./accounts/factor-routes.ts";
 import { passkeyRoutes } from "./accounts/passkey-routes.ts";
 import { callbackRoutes, providerRoutes } from "./accounts/provider-routes.ts";
+import { lifeRoutes, openToHidden } from "./accounts/life-routes.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { configRoutes } from "./config/routes.ts";
 import { sessionRoutes } from "./accounts/session-routes.ts";
@@ -29,7 +30,10 @@ import { requireToken } from "./gateway/tokens.ts";
 import { blockRoutes } from "./graph/block-routes.ts";
 import { followRoutes } from "./graph/follow-routes.ts";
 import { friendRoutes } from "./graph/friend-routes.ts";
+import { exportRoutes } from "./life/export-routes.ts";
+import { remainsRoutes } from "./life/remains.ts";
 import { auditRoutes } from "./ops/audit.ts";
+import { auditLogRoutes, recordOperators } from "./ops/audit-log-routes.ts";
 import { deadLetterRoutes } from "./ops/dead-letters.ts";
 import { flagRoutes } from "./ops/flags.ts";
 import { IMPORT_BODY, importRoutes } from "./ops/import.ts";
@@ -96,7 +100,7 @@ export function createApp(services: Services) {
 	app.route("/", configRoutes({ ...services, clientLimits: { ...services.clientLimits, bodyBytes: BODY } }));
 	app.route("/", streamRoutes(services));
 	app.route("/", publicPageRoutes(services));
-	app.use("/v1/*", timeout, privately, requireToken(services.tokens), bookmarks);
+	app.use("/v1/*", timeout, privately, requireToken(services.tokens, openToHidden), bookmarks);
 	app.use("/v1/*", limitAccount(limits), limitBody(BODY), requireJson, noteOwnWrites(services));
 	app.use(
 		"/ops/*",
@@ -105,6 +109,7 @@ export function createApp(services: Services) {
 		limitNetwork(limits, "ops"),
 		limitBody(IMPORT_BODY),
 		requireJson,
+		recordOperators(services.auditLog),
 	);
 
 	app.use("/ops/*", async (_c, next) => {
@@ -127,6 +132,8 @@ export function createApp(services: Services) {
 	app.route("/", sessionRoutes(services));
 	const changed = (id: Id) => services.timelines.tell(id, (timeline) => timeline.changeProfile());
 	app.route("/", accountRoutes({ ...services, relations: services.graph, changed }));
+	app.route("/", lifeRoutes(services));
+	app.route("/", exportRoutes(services));
 	app.route("/", friendRoutes(services));
 	app.route("/", followRoutes(services));
 	app.route("/", blockRoutes(services));
@@ -136,6 +143,8 @@ export function createApp(services: Services) {
 	app.route("/", syncRoutes(services));
 	app.route("/", deliveryRoutes(services));
 	app.route("/", auditRoutes(services));
+	app.route("/", auditLogRoutes(services));
+	app.route("/", remainsRoutes(services));
 	app.route("/", verifyRoutes(services));
 	app.route("/", deadLetterRoutes(services));
 	app.route("/", roleRoutes(services));

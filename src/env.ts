@@ -19,6 +19,8 @@ export interface Env {
 	readonly FANOUT: Queue;
 	readonly DELIVER: Queue;
 	readonly ASSETS: Fetcher;
+	/** The archives that accounts have asked for. */
+	readonly EXPORTS: R2Bucket;
 	/** Optional: figures go to the log without it. */
 	readonly METRICS?: AnalyticsEngineDataset;
 	/** Optional: without them an isolate counts for itself alone. */
@@ -49,6 +51,10 @@ const settingsSchema = z
 		DEFAULT_REGION: regionSchema,
 		/** Home regions whose objects are kept in a jurisdiction. To be decided before the first account. */
 		JURISDICTIONS: jurisdictionsSchema.default({}),
+		/** Days between the deletion of an account and its erasure. */
+		DELETION_GRACE_DAYS: z.number().min(0).default(30),
+		/** Days for which the audit log is kept. */
+		AUDIT_LOG_DAYS: z.number().min(1).default(400),
 		/** A timeline that is not read for so many days is dropped, and built again when it is. */
 		DORMANT_AFTER_DAYS: z.number().positive().default(30),
 		/** Posts of authors with more followers are not pushed to these, but pulled by them. */

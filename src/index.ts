@@ -5,6 +5,7 @@ import { ChannelObject } from "./fanout/channel.ts";
 import { consume } from "./fanout/consume.ts";
 import { sweep } from "./fanout/sweep.ts";
 import { ReactionsObject } from "./posts/reactions.ts";
+import { reportFailure } from "./report.ts";
 import { perEnvironment, servicesOf } from "./services.ts";
 import { TimelineObject } from "./timeline/object.ts";
 
@@ -14,8 +15,12 @@ export default {
 	fetch: (request, env, ctx) => appOf(env).fetch(request, env, ctx),
 	queue: (batch, env) => consume(servicesOf(env).fanout, batch),
 	scheduled: async (_controller, env) => {
-		const { fanout, mailer } = servicesOf(env);
-		await Promise.all([sweep(fanout, Date.now()), mailer.sweep()]);
+		const { fanout, lives, exports, auditLog, mailer } = servicesOf(env);
+		const now = Date.now();
+		const rounds = [sweep(fanout, now), lives.sweep(now), exports.sweep(now), auditLog.sweep(now), mailer.sweep()];
+		for (const round of await Promise.allSettled<unknown>(rounds)) {
+			if (round.status === "rejected") reportFailure("a round of the sweeper failed", round.reason);
+		}
 	},
 } satisfies ExportedHandler<Env>;
 

@@ -6,6 +6,7 @@ import { Identity } from "./accounts/identity.ts";
 import { IssuerKeys } from "./accounts/issuer-keys.ts";
 import { RefreshTokens } from "./accounts/refresh.ts";
 import { type ClientCredentials, Providers, SOCIAL, type Social } from "./accounts/providers.ts";
+import { Lives } from "./accounts/lives.ts";
 import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
 import { ServerKeyTable } from "./accounts/server-keys.ts";
 import { Sessions } from "./accounts/sessions.ts";
@@ -23,7 +24,7 @@ import { FlagTable, SharedFlags } from "./config/flag-table.ts";
 import { LiveFlags } from "./config/live-flags.ts";
 import { type Env, parseSettings, type Settings } from "./env.ts";
 import { ConnectedAccounts } from "./fanout/channel.ts";
-import type { FanoutServices } from "./fanout/consume.ts";
+import type { FanoutServices, LifeJobs } from "./fanout/consume.ts";
 import { DeadLetters } from "./fanout/dead-letters.ts";
 import { HeavyAuthors } from "./fanout/heavy.ts";
 import { type ChunkMessage, ChunkQueues } from "./fanout/messages.ts";
@@ -47,7 +48,12 @@ import { RelationStore } from "./graph/store.ts";
 import { nameAccountsBy } from "./log.ts";
 import { Mailer } from "./mail/mailer.ts";
 import { BoundSender, type EmailSender, WebhookSender } from "./mail/senders.ts";
+import { Belongings } from "./life/belongings.ts";
+import { Erasure } from "./life/erasure.ts";
+import { Exporting } from "./life/exporting.ts";
+import { Exports } from "./life/exports.ts";
 import { Metrics, Tally } from "./metrics.ts";
+import { AuditLog } from "./ops/audit-log.ts";
 import { Verifier } from "./ops/verifier.ts";
 import { LikeStore } from "./posts/likes.ts";
 import { TEXT_LENGTH } from "./posts/post.ts";
@@ -160,6 +166,23 @@ function build(env: Env) {
 		now,
 	});
 	const providers = providersOf(env, settings);
+	const auditLog = new AuditLog({
+		database: env.IDENTITY,
+		secret: settings.AUTH_SECRET,
+		keep: settings.AUDIT_LOG_DAYS * DAY,
+		now,
+	});
+	const lives = new Lives({
+		database: env.IDENTITY,
+		sessions,
+		accounts,
+		shards,
+		doorbell,
+		minter,
+		auditLog,
+		grace: settings.DELETION_GRACE_DAYS * DAY,
+		now,
+	});
 	const identity = new Identity({
 		database: env.IDENTITY,
 		secret: settings.AUTH_SECRET,
@@ -177,6 +200,8 @@ function build(env: Env) {
 		refreshTokens: new RefreshTokens(env.IDENTITY, settings.AUTH_SECRET, now),
 		signingKeys,
 		metrics,
+		lives,
+		auditLog,
 		now,
 		random,
 		ensureProfile: (profile) => accounts.ensure(profile),
@@ -192,7 +217,10 @@ function build(env: Env) {
 	});
 	const trusted = new TrustedIssuers({
 		issuers: settings.TRUSTED_ISSUERS,
-		accountOf: (person) => external.accountOf(person),
+		accountOf: async (person) => {
+			const account = await external.accountOf(person);
+			return { ...account, hidden: (await lives.claims(account.id)).life !== undefined };
+		},
 		load: (address, signal) => fetch(address, { signal, redirect: "manual", headers: { accept: "application/json" } }),
 		shelf: new IssuerKeys(env.IDENTITY, cache.defer, now),
 		now,
@@ -222,6 +250,26 @@ function build(env: Env) {
 		minter,
 		now,
 	});
+	const belongings = new Belongings(shards);
+	const exports = new Exports({ database: env.IDENTITY, bucket: env.EXPORTS, shards, doorbell, minter, auditLog, now });
+	const erasure = new Erasure({
+		accounts,
+		belongings,
+		channels,
+		exports,
+		graph,
+		lives,
+		posts: postStore,
+		sessions,
+		shards,
+		timelines,
+	});
+	const exporting = new Exporting({ database: env.IDENTITY, accounts, belongings, exports, shards, timelines });
+	const lifeJobs: LifeJobs = {
+		run: ({ task, ...job }) =>
+			task.kind === "erase" ? erasure.run({ ...job, task }) : exporting.run({ ...job, task }),
+	};
+
 	const fanout: FanoutServices = {
 		shards,
 		relations,
@@ -234,6 +282,7 @@ function build(env: Env) {
 		doorbell,
 		chunkQueues,
 		deadLetters,
+		lifeJobs,
 		metrics,
 		now,
 		random,
@@ -277,6 +326,10 @@ function build(env: Env) {
 		signingKeys,
 		serverKeyTable,
 		external,
+		auditLog,
+		lives,
+		exports,
+		channels,
 		identityDatabase: env.IDENTITY,
 		accounts,
 		graph,
@@ -348,6 +401,8 @@ const NOBODY = "0000000000000" as Id;
 /** How old what many read may be, in milliseconds: a part of the five seconds after which everybody sees a change. */
 const SHARED_BOUND = 4000;
 const NOT_AT_ALL = -1;
+/** Milliseconds. */
+const DAY = 86_400_000;
 /** Bytes of an isolate's 128 MB for values kept in memory. */
 const MEMORY = 16 * 1024 * 1024;
 /** Milliseconds that a reader waits for a layer at most. */

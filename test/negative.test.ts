@@ -265,6 +265,19 @@ const CASES: Record<string, Case> = {
 			username: ["other"],
 		},
 	},
+	"DELETE /v1/accounts/me": {
+		path: () => "/v1/accounts/me",
+		body: () => ({ password: "wrong wrong" }),
+		badFields: { password: ["", "x".repeat(129), 5, null], at: ["now"] },
+	},
+	"POST /v1/accounts/me/deactivate": { path: () => "/v1/accounts/me/deactivate" },
+	"POST /v1/accounts/me/reactivate": { path: () => "/v1/accounts/me/reactivate" },
+	"POST /v1/accounts/me/export": { path: () => "/v1/accounts/me/export" },
+	"GET /v1/accounts/me/export/{id}": {
+		path: (w) => `/v1/accounts/me/export/${w.post}`,
+		missing: "export_not_found",
+		stranger: [404, "export_not_found"],
+	},
 	"GET /v1/accounts": {
 		path: (w) => `/v1/accounts?username=${w.ann.username}`,
 		badQuery: { username: [""] },
@@ -378,6 +391,12 @@ const CASES: Record<string, Case> = {
 		body: () => ({}),
 		badFields: { repair: ["yes"], limit: [0, 501, "x"], cursor: ["", "nonsense", 5], more: [1] },
 	},
+	"GET /ops/audit-log": {
+		path: () => "/ops/audit-log",
+		operator: true,
+		badQuery: { ...LIMITS, act: [""], actor: ["", "x".repeat(101)], subject: [""], before: ["", "soon", "5"] },
+	},
+	"GET /ops/accounts/{id}/remains": { path: (w) => `/ops/accounts/${w.ann.id}/remains`, operator: true },
 	"PUT /ops/roles": {
 		path: () => "/ops/roles",
 		operator: true,

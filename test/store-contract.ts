@@ -5,12 +5,24 @@ import { AccountStore } from "../src/accounts/store.ts";
 import { type Chunk, type Progress, ProgressStore, readProgress, START } from "../src/fanout/progress.ts";
 import { FRIEND_LIMIT, type Level, STRANGERS, type Tie } from "../src/graph/rules.ts";
 import { type Pair, pairOf, RelationStore } from "../src/graph/store.ts";
+import { Belongings } from "../src/life/belongings.ts";
 import { BulkStore } from "../src/ops/bulk.ts";
 import { LikeStore } from "../src/posts/likes.ts";
 import { PostStore } from "../src/posts/store.ts";
 import { asText, jsonRows } from "../src/store/dialect.ts";
 import { type Id, IdMinter, timeOf } from "../src/store/ids.ts";
-import { done, isTaken, type Job, loadJob, promise, SWEEP_AFTER, sweepDelay, takeDue } from "../src/store/outbox.ts";
+import {
+	done,
+	isTaken,
+	type Job,
+	loadJob,
+	noteProgress,
+	promise,
+	promiseOnce,
+	SWEEP_AFTER,
+	sweepDelay,
+	takeDue,
+} from "../src/store/outbox.ts";
 import type { Shards } from "../src/store/shards.ts";
 
 /** @param shards has the logical shards 0 and 1; on one physical shard or two. */
@@ -24,6 +36,7 @@ export function storeContract(shards: Shards): void {
 	const likes = new LikeStore(shards, clock);
 	const progress = new ProgressStore(shards, clock);
 	const bulk = new BulkStore(shards);
+	const belongings = new Belongings(shards);
 
 	const mint = (shard = 0) => minter.mint(shard);
 	const account = async (): Promise<Id> => {
@@ -114,6 +127,62 @@ export function storeContract(shards: Shards): void {
 		});
 	});
 
+	describe("what an account has", () => {
+		it("is found page by page, wherever it is, and can be taken away", async () => {
+			const [ann, ben, cho] = (await people(3)) as [Id, Id, Id];
+			const own = [await write(ann), await write(ann, { audience: 3 }), await write(ann)];
+			const bens = await write(ben);
+			const comments = [await comment(ann, bens, bens), await comment(ann, bens, bens)];
+			await posts.update(own[0] as Id, { text: "changed" }, []);
+			for (const id of [bens, ...comments]) await like(id, ann);
+			await like(bens, cho);
+			await befriend(ann, ben);
+			const muting = { mutingAt: now, mutingUntil: null };
+			await relations.mute(cho, ann, muting, settle(cho, ann));
+
+			const database = shards.of(bens);
+			const ids = async (page: Promise<{ id: Id }[]>) => (await page).map(({ id }) => id);
+			const latest = own.toReversed();
+			expect(await ids(belongings.posts(ann, "", 2))).toEqual(latest.slice(0, 2));
+			expect(await ids(belongings.posts(ann, latest[1] as Id, 2))).toEqual(latest.slice(2));
+			expect(await belongings.ownVersions(ann, own)).toMatchObject([{ postId: own[0], text: "a story" }]);
+			expect(await ids(belongings.comments(database, ann, "", 9))).toEqual(comments);
+			expect(await ids(belongings.comments(database, ann, comments[0] as Id, 9))).toEqual(comments.slice(1));
+			const liked = [bens, ...comments].sort();
+			expect((await belongings.likes(database, ann, "", 9)).map(({ postId }) => postId)).toEqual(liked);
+			expect(await belongings.likes(database, ann, liked[1] as Id, 9)).toHaveLength(1);
+			expect(await belongings.relations(ann, "", 9)).toMatchObject([{ owner: ann, other: ben, friendAt: now }]);
+			expect(await belongings.relations(ann, ben, 9)).toEqual([]);
+
+			await belongings.unlike(ann, liked);
+			expect(await belongings.likes(database, ann, "", 9)).toEqual([]);
+			expect(await counts(bens)).toEqual([1, 2]);
+			await belongings.forgetRelations(ann, [ben]);
+			expect([...(await relations.ties(ann, [ben])), ...(await relations.ties(ben, [ann]))]).toEqual([]);
+			expect((await accounts.byId(ben))?.friendCount).toBe(0);
+			expect((await relations.ties(cho, [ann])).size).toBe(1);
+			await belongings.forgetMutes(ann);
+			expect((await relations.ties(cho, [ann])).size).toBe(0);
+		});
+	});
+
+	describe("a job of its own", () => {
+		it("is promised once, and its progress is noted by one run of it", async () => {
+			const ann = await account();
+			const job: Job = { id: mint(), task: { kind: "erase", accountId: ann } };
+			await promiseOnce(shards, job, now);
+			const first = await noteProgress(shards, job, "one");
+			expect(first).toMatchObject({ id: job.id, progress: "one" });
+			await promiseOnce(shards, job, now);
+			expect(await loadJob(shards, job.id)).toEqual({ ...job, progress: "one" });
+			expect(await noteProgress(shards, job, "two")).toBeUndefined();
+			expect(await noteProgress(shards, first as Job, "two")).toMatchObject({ progress: "two" });
+			await belongings.finish(job.id);
+			expect(await noteProgress(shards, { ...job, progress: "two" }, "three")).toBeUndefined();
+			expect(await loadJob(shards, job.id)).toBeUndefined();
+		});
+	});
+
 	describe("accounts", () => {
 		it("are made once, found by id, and changed in part", async () => {
 			const [ann, ben] = (await people(2)) as [Id, Id];
@@ -131,6 +200,7 @@ export function storeContract(shards: Shards): void {
 				postCount: 0,
 				heavy: 0,
 				herald: null,
+				hidden: 0,
 			});
 			expect([...(await accounts.byIds([ann, ben, mint()])).keys()].sort()).toEqual([ann, ben].sort());
 			expect(await accounts.byIds([])).toEqual(new Map());
@@ -144,6 +214,32 @@ export function storeContract(shards: Shards): void {
 			expect(await accounts.update(ann, {})).toMatchObject({ bio: "hello" });
 			await expect(accounts.update(mint(), { bio: "x" })).rejects.toMatchObject({ code: "account_not_found" });
 			expect(await accounts.byId(mint())).toBeUndefined();
+		});
+
+		it("that are hidden are found by nobody but their owners, and so are their posts; the highest turn wins", async () => {
+			const [ann, ben] = (await people(2)) as [Id, Id];
+			const post = await write(ann);
+			const answer = await comment(ben, post, post);
+			const found = async () => [
+				(await accounts.byId(ann)) !== undefined,
+				(await accounts.byIds([ann, ben])).has(ann),
+				(await posts.byIds([post, answer], ben)).has(post),
+				(await posts.withAuthors([post])).length === 1,
+				(await posts.byAuthor(ann, ben, 0, undefined, 9)).length === 1,
+				(await posts.publicByAuthor(ann, undefined, 9)).length === 1,
+			];
+			const [everywhere, nowhere] = [Array(6).fill(true), Array(6).fill(false)];
+			expect(await found()).toEqual(everywhere);
+			await accounts.setHidden(ann, 3);
+			expect(await found()).toEqual(nowhere);
+			expect(await accounts.own(ann)).toMatchObject({ id: ann, hidden: 3 });
+			await accounts.setHidden(ann, 2);
+			expect(await found()).toEqual(nowhere);
+			await accounts.setHidden(ann, 4);
+			await accounts.setHidden(ann, 1);
+			expect(await found()).toEqual(everywhere);
+			await accounts.remove(ann);
+			expect(await accounts.own(ann)).toBeUndefined();
 		});
 
 		it("of a physical shard are listed in order of their ids", async () => {

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { createRouter, json, jsonBody, problems } from "../gateway/openapi.ts";
+import type { AuditTrail } from "../audit-entry.ts";
+import { createRouter, type Gateway, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import { type Region, regionSchema } from "../store/shard-map.ts";
 import { PASSWORD_LENGTH, USERNAME_LENGTH } from "./auth.ts";
@@ -149,6 +150,7 @@ const signOut = createRoute({
 
 export interface AuthServices {
 	identity: Identity;
+	auditLog: AuditTrail;
 	defaultRegion: Region;
 	/** Where the link in a message may lead. */
 	redirects: readonly string[];
@@ -157,7 +159,7 @@ export interface AuthServices {
 }
 
 /** The calls of better-auth that are public, each checked before it sees them; the rest of `/auth` is not there. */
-export function authRoutes({ identity, defaultRegion, redirects, requireVerification }: AuthServices) {
+export function authRoutes({ identity, auditLog, defaultRegion, redirects, requireVerification }: AuthServices) {
 	const here = (c: Context) => regionOf(c.req.raw.cf as IncomingRequestCfProperties | undefined, defaultRegion);
 
 	/** Two who race for a name get past better-auth's check; the database refuses one, and better-auth does not say why. */
@@ -166,8 +168,20 @@ export function authRoutes({ identity, defaultRegion, redirects, requireVerifica
 		return new Problem((await identity.idOfEmail(email)) ? "email_taken" : "unavailable");
 	};
 
-	const signIn = async (c: Context, body: unknown) => {
+	/** What is refused is recorded; what succeeds is recorded with its session. */
+	const signIn = async (c: Context<Gateway>, body: unknown, whose: () => Promise<string | undefined>) => {
 		const response = await identity.handle(requestOf(c, body));
+		if (response.status === 401) {
+			const subject = await whose();
+			const address = c.req.header("cf-connecting-ip");
+			await auditLog.record({
+				act: "sign_in_refused",
+				actor: "nobody",
+				...(subject ? { subject } : {}),
+				requestId: c.var.requestId,
+				detail: address ? { ip: await auditLog.mark(address) } : {},
+			});
+		}
 		const found = (await accepted(response)) as SessionAnswer | { twoFactorRedirect: true; twoFactorMethods: string[] };
 		if (!("twoFactorRedirect" in found)) return c.json(found, 200);
 		const challenge = cookieOf(response, COOKIES.secondFactor);
@@ -188,8 +202,14 @@ export function authRoutes({ identity, defaultRegion, redirects, requireVerifica
 			const made = (await accepted(response)) as SessionAnswer;
 			return c.json(requireVerification ? ({ verificationSent: true } as const) : made, 200);
 		})
-		.openapi(signInByEmail, async (c) => signIn(c, c.req.valid("json")))
-		.openapi(signInByUsername, async (c) => signIn(c, c.req.valid("json")))
+		.openapi(signInByEmail, async (c) => {
+			const body = c.req.valid("json");
+			return signIn(c, body, () => identity.idOfEmail(body.email));
+		})
+		.openapi(signInByUsername, async (c) => {
+			const body = c.req.valid("json");
+			return signIn(c, body, () => identity.idOf(body.username));
+		})
 		.openapi(signInAsGuest, async (c) => {
 			const { name, region } = c.req.valid("json");
 			const request = requestOf(c, {});

@@ -1,10 +1,12 @@
 import { type BetterAuthPlugin, betterAuth } from "better-auth";
 import { anonymous, bearer, jwt, twoFactor, username } from "better-auth/plugins";
+import type { AuditTrail } from "../audit-entry.ts";
 import type { Mailer } from "../mail/mailer.ts";
 import { languageOf, type Mail, write } from "../mail/texts.ts";
 import { reportFailure } from "../report.ts";
 import type { Id, IdMinter } from "../store/ids.ts";
 import { type Region, regionSchema, type ShardMap } from "../store/shard-map.ts";
+import type { Lives } from "./lives.ts";
 import { NOWHERE, type Providers } from "./providers.ts";
 import { SESSION_LIFETIME } from "./refresh.ts";
 import { ACCESS_TOKEN_LIFETIME } from "./sessions.ts";
@@ -24,6 +26,8 @@ export interface AuthOptions {
 	providers: Providers;
 	mailer: Pick<Mailer, "post">;
 	signingKeys: SigningKeys;
+	lives: Pick<Lives, "claims" | "signingIn">;
+	auditLog: AuditTrail;
 	map: ShardMap;
 	minter: IdMinter;
 	random: () => number;
@@ -62,7 +66,7 @@ const NAME_LENGTH = 80;
 /** Made for each request: better-auth keeps promises, which workerd ties to the request that made them. */
 export function makeAuth(options: AuthOptions, request: Request, occasion: Occasion = {}) {
 	const { database, secret, issuer, audience, signingKeys, publicUrl, serviceName } = options;
-	const { map, minter, random, providers, requireVerification, defaultRegion, mailer } = options;
+	const { map, minter, random, providers, requireVerification, defaultRegion, mailer, lives, auditLog } = options;
 	const origin = publicUrl ?? new URL(request.url).origin;
 	const mint = (region: Region) => minter.mint(map.draw(region, random()));
 	const provider = providers.optionsOf(occasion.provider);
@@ -149,7 +153,11 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 					issuer,
 					audience,
 					expirationTime: `${ACCESS_TOKEN_LIFETIME}s`,
-					definePayload: ({ user, session }) => ({ role: user.role, sid: session.id }),
+					definePayload: async ({ user, session }) => ({
+						role: user.role,
+						sid: session.id,
+						...(await lives.claims(user.id as Id)),
+					}),
 				},
 				disableSettingJwtHeader: true,
 			}),
@@ -175,8 +183,23 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 					// Before each session and not once after sign-up: should the process die in between,
 					// the next sign-in makes the profile.
 					before: async (session) => {
+						await lives.signingIn(session.userId as Id);
 						await options.ensureProfile(session.userId as Id);
 						return { data: session };
+					},
+					// A session that is not recorded is given to nobody: when this fails, so does signing in.
+					after: async (session, context) => {
+						const requestId = context?.request?.headers.get("x-request-id");
+						await auditLog.record({
+							act: "sign_in",
+							actor: session.userId,
+							subject: session.userId,
+							...(requestId ? { requestId } : {}),
+							detail: {
+								session: session.id,
+								...(session.ipAddress ? { ip: await auditLog.mark(session.ipAddress) } : {}),
+							},
+						});
 					},
 				},
 			},

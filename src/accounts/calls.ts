@@ -21,7 +21,9 @@ export const done = z.object({ status: z.literal(true) });
 export function requestOf(c: Context, body?: unknown, path?: string): Request {
 	const { url, method } = c.req.raw;
 	const address = path === undefined ? url : new URL(path, url).href;
-	const request = new Request(address, { method, headers: pick(c.req.raw.headers, FORWARDED) });
+	const headers = pick(c.req.raw.headers, FORWARDED);
+	headers.set("x-request-id", c.get("requestId"));
+	const request = new Request(address, { method, headers });
 	return body === undefined ? request : new Request(request, { body: JSON.stringify(body) });
 }
 

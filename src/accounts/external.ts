@@ -28,7 +28,7 @@ export interface ExternalOptions {
 	ensureProfile: (profile: NewProfile) => Promise<void>;
 }
 
-interface Row extends ExternalAccount {
+interface Row extends Omit<ExternalAccount, "hidden"> {
 	username: string;
 	name: string;
 	region: Region;
@@ -51,7 +51,7 @@ export class ExternalIdentities {
 	}
 
 	/** The account of who shows a token; what is taken of her names is replaced, so that she is never turned away. */
-	async accountOf(person: ExternalPerson): Promise<ExternalAccount> {
+	async accountOf(person: ExternalPerson): Promise<Omit<ExternalAccount, "hidden">> {
 		const known = await this.#find(person);
 		if (known) return this.#ready(person, known);
 		let { username, email } = person;

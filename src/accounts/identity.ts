@@ -162,7 +162,18 @@ export class Identity {
 		// Known before its session ends: afterwards nobody could tell whose token it is.
 		const request = await this.#known(original);
 		const found = await this.session(request);
-		if (found) await this.#options.sessions.end(found.session.id);
+		if (found) {
+			const { id, userId } = found.session;
+			const requestId = request.headers.get("x-request-id") ?? undefined;
+			await this.#options.auditLog.record({
+				act: "sign_out",
+				actor: userId,
+				subject: userId,
+				detail: { session: id },
+				...(requestId ? { requestId } : {}),
+			});
+			await this.#options.sessions.end(id);
+		}
 		return this.auth(request).handler(request);
 	}
 

@@ -72,7 +72,8 @@ export interface AccountServices {
 
 export function accountRoutes({ identity, accounts, relations, changed }: AccountServices) {
 	const view = async (viewer: Id, id: Id): Promise<AccountView> => {
-		const profile = await accounts.require(id);
+		const profile = await (id === viewer ? accounts.own(id) : accounts.byId(id));
+		if (!profile) throw new Problem("account_not_found");
 		if (!(await relations.unblocked(viewer, [id])).has(id)) throw new Problem("account_not_found");
 		return presentAccount(profile, id === viewer ? undefined : (await relations.views(viewer, [id])).get(id));
 	};

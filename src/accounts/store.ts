@@ -25,7 +25,10 @@ export interface ProfileChange {
 	region?: Region | undefined;
 }
 
-/** The profiles, each on its account's shard. */
+/** Whether a profile is shown: {@link AccountStore.setHidden}. */
+const SHOWN = sql`hidden % 2 = 0`;
+
+/** The profiles, each on its account's shard. One that is hidden is found by {@link own} only. */
 export class AccountStore {
 	readonly #shards: Shards;
 
@@ -40,10 +43,28 @@ export class AccountStore {
 	}
 
 	async byId(id: Id): Promise<Profile | undefined> {
+		const profile = await this.own(id);
+		return profile && profile.hidden % 2 === 0 ? profile : undefined;
+	}
+
+	/** As its owner has it: also when it is hidden from everybody else. */
+	async own(id: Id): Promise<Profile | undefined> {
 		const [profile] = await this.#shards
 			.of(id)
 			.all<Profile>(sql`SELECT ${columns(profiles)} FROM profiles WHERE id = ${id}`);
 		return profile;
+	}
+
+	/**
+	 * Hides an account, at an odd `turn`, or shows it again, at an even one. The highest turn wins, so that what is
+	 * late cannot undo what came after it.
+	 */
+	async setHidden(id: Id, turn: number): Promise<void> {
+		await this.#shards.of(id).all(sql`UPDATE profiles SET hidden = ${turn} WHERE id = ${id} AND hidden < ${turn}`);
+	}
+
+	async remove(id: Id): Promise<void> {
+		await this.#shards.of(id).all(sql`DELETE FROM profiles WHERE id = ${id}`);
 	}
 
 	/** @throws Problem `account_not_found` */
@@ -53,11 +74,11 @@ export class AccountStore {
 		return profile;
 	}
 
-	/** The profiles that exist, by id, with one query to each shard. */
+	/** The profiles that exist and are shown, by id, with one query to each shard. */
 	async byIds(ids: Iterable<Id>): Promise<Map<Id, Profile>> {
 		const rows = await this.#shards.gather(ids, (database, group) =>
 			database.all<Profile>(
-				sql`SELECT ${columns(profiles)} FROM profiles WHERE id IN ${list(database.dialect, group)}`,
+				sql`SELECT ${columns(profiles)} FROM profiles WHERE id IN ${list(database.dialect, group)} AND ${SHOWN}`,
 			),
 		);
 		return new Map(rows.map((row) => [row.id, row]));

@@ -35,6 +35,16 @@ export class ChannelObject extends DurableObject {
 		this.#sql.exec(`INSERT OR REPLACE INTO listeners (id, until) VALUES (?, ?)`, listener, until);
 	}
 
+	/** Lists an account no longer. */
+	async leave(listener: Id): Promise<void> {
+		this.#sql.exec(`DELETE FROM listeners WHERE id = ?`, listener);
+	}
+
+	/** Lists nobody any more. */
+	async close(): Promise<void> {
+		this.#sql.exec(`DELETE FROM listeners`);
+	}
+
 	/** Those of some accounts that are listed. */
 	async among(ids: readonly Id[]): Promise<Id[]> {
 		return this.#sql
@@ -81,10 +91,20 @@ export class ConnectedAccounts implements Channels {
 	}
 
 	async join(owner: Id, authors: readonly Id[]): Promise<void> {
-		const part = logicalShardOf(owner) % PARTS;
-		const home = this.#homes.jurisdictionOf(owner);
-		const channels = authors.map((author) => this.#part(author, part, home));
-		await Promise.all([this.#list(owner), ...channels].map((channel) => channel.join(owner)));
+		await Promise.all(this.#of(owner, authors).map((channel) => channel.join(owner)));
+	}
+
+	/** Takes an account out of the list of who is connected, and out of the channels of some heavy authors. */
+	async leave(owner: Id, authors: readonly Id[]): Promise<void> {
+		await Promise.all(this.#of(owner, authors).map((channel) => channel.leave(owner)));
+	}
+
+	/** Empties the channels of an author. */
+	async close(author: Id): Promise<void> {
+		const parts = this.#homes.all.flatMap((home) =>
+			Array.from({ length: PARTS }, (_, part) => this.#part(author, part, home).close()),
+		);
+		await Promise.all(parts);
 	}
 
 	/** Those of some accounts that are connected, or were within the hour. Never fails: it only decides who comes first. */
@@ -109,6 +129,13 @@ export class ConnectedAccounts implements Channels {
 			if (told.status === "rejected")
 				reportFailure("a channel was not told", told.reason, { account: nameInLog(author) });
 		}
+	}
+
+	/** Where an account is listed when it is connected and follows some heavy authors. */
+	#of(owner: Id, authors: readonly Id[]) {
+		const part = logicalShardOf(owner) % PARTS;
+		const home = this.#homes.jurisdictionOf(owner);
+		return [this.#list(owner), ...authors.map((author) => this.#part(author, part, home))];
 	}
 
 	#list(account: Id) {

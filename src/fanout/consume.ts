@@ -15,9 +15,16 @@ export interface FanoutServices extends ExpandServices, DeliverServices {
 	graph: Graph;
 	deadLetters: DeadLetters;
 	doorbell: Doorbell;
+	lifeJobs: LifeJobs;
 	random: () => number;
 	/** Runs a part of the work under a name that the platform's traces know it by. */
 	inSpan: <T>(name: string, work: () => T) => T;
+}
+
+/** What is done to whole accounts; `life/` does it. */
+export interface LifeJobs {
+	/** @returns "more" when there is more to do than one run does, "later" when it has to wait for something */
+	run(job: Job<TaskOf<"erase" | "export">>): Promise<"done" | "more" | "later">;
 }
 
 /** Seconds until recipients with too much to do are tried again. */
@@ -77,6 +84,8 @@ async function runLoaded(services: FanoutServices, job: Job): Promise<void> {
 	try {
 		let finished = true;
 		if (isSettling(job)) await services.graph.settle(job);
+		// What has to wait is found by the sweeper.
+		else if (isOfLife(job)) finished = (await services.lifeJobs.run(job)) !== "more";
 		else finished = await expand(services, job as Job<FanoutTask>);
 		noteWork("job", { kind, finished, ms: now() - startedAt, age: startedAt - timeOf(job.id) });
 		if (!finished) await services.doorbell.ring([job.id]);
@@ -85,6 +94,10 @@ async function runLoaded(services: FanoutServices, job: Job): Promise<void> {
 		await services.progress.noteError(job.id, String(error).slice(0, 500)).catch(() => undefined);
 		throw error;
 	}
+}
+
+function isOfLife(job: Job): job is Job<TaskOf<"erase" | "export">> {
+	return job.task.kind === "erase" || job.task.kind === "export";
 }
 
 function isSettling(job: Job): job is Job<TaskOf<"settle">> {

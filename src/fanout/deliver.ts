@@ -7,6 +7,7 @@ import type { Job } from "../store/outbox.ts";
 import type { Timelines } from "../timeline/client.ts";
 import { resumeTrace } from "../trace.ts";
 import { changeOf } from "./changes.ts";
+import { isFanout } from "./expand.ts";
 import type { ChunkMessage } from "./messages.ts";
 import { type Chunk, isPublishing, type ProgressStore } from "./progress.ts";
 
@@ -57,7 +58,7 @@ async function deliverChunk(
 	chunk: Chunk,
 ): Promise<Outcome> {
 	const { id: jobId, task } = job;
-	if (task.kind === "settle") throw new Error("a settling has no chunks");
+	if (!isFanout(task)) throw new Error("only a fan-out has chunks");
 	const { recipients, reason } = chunk;
 	// Deleted meanwhile: whoever has no such post yet must not get it any more.
 	const stale = task.kind === "add" && !(await posts.exists(task.postId));

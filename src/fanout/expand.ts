@@ -5,7 +5,7 @@ import { maySee } from "../posts/audience.ts";
 import type { PostStore } from "../posts/store.ts";
 import { reportFailure } from "../report.ts";
 import type { Id } from "../store/ids.ts";
-import type { Job, TaskOf } from "../store/outbox.ts";
+import type { Job, Task, TaskOf } from "../store/outbox.ts";
 import type { Timelines } from "../timeline/client.ts";
 import { changeOf } from "./changes.ts";
 import type { ConnectedAccounts } from "./channel.ts";
@@ -21,6 +21,10 @@ import {
 } from "./progress.ts";
 
 export type FanoutTask = TaskOf<"add" | "edit" | "remove" | "herald">;
+
+export function isFanout(task: Task): task is FanoutTask {
+	return task.kind === "add" || task.kind === "edit" || task.kind === "remove" || task.kind === "herald";
+}
 
 export interface ExpandServices {
 	relations: RelationStore;

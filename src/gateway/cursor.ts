@@ -8,6 +8,7 @@ import { Problem } from "./problem.ts";
 /** The kinds of lists, so that a cursor of one is refused by another. */
 export type CursorKind =
 	| "accounts"
+	| "audit-log"
 	| "feed"
 	| "flags"
 	| "letters"

@@ -15,6 +15,8 @@ export interface Gateway {
 		problem: ProblemCode;
 		/** What its access tokens are revoked by: a session's id, mostly. Set with `viewer`. */
 		session: string;
+		/** Who the operator is: an account, or `operator` for who knows the secret. Set on every route below `/ops`. */
+		operator: string;
 	};
 }
 

@@ -116,13 +116,16 @@ export class ServerKeys {
 		const claims = { session, viewer: account, issuedAt: Math.floor(now() / 1000) };
 		if (revocations.has(claims)) throw new Problem("token_revoked");
 		// As nobody but a user, whatever the account's role is.
-		return { ...claims, role: "user", expiresAt: until };
+		return { ...claims, role: "user", hidden: false, expiresAt: until };
 	}
 
-	/** Whether a key is good for something that no account is needed for. @throws Problem as {@link act} does */
-	async permits(authorization: string, scopes: readonly Scope[]): Promise<boolean> {
-		const { key } = await this.#key(authorization);
-		return scopes.some((scope) => key.scopes.includes(scope));
+	/**
+	 * Whose key is good for something that no account is needed for: `key:<id>`, or undefined when it has none of some
+	 * scopes. @throws Problem as {@link act} does
+	 */
+	async permits(authorization: string, scopes: readonly Scope[]): Promise<string | undefined> {
+		const { key, session } = await this.#key(authorization);
+		return scopes.some((scope) => key.scopes.includes(scope)) ? session : undefined;
 	}
 
 	async #key(authorization: string): Promise<Believed & { key: ServerKey }> {

@@ -32,11 +32,16 @@ export type Role = (typeof ROLES)[number];
 export interface TokenClaims extends Revocable {
 	viewer: Id;
 	role: Role;
+	/** The account is not shown to anybody: the token is good for what brings it back, or takes it away, and nothing else. */
+	hidden: boolean;
 	/** Unix milliseconds: what stands for the token ends then. */
 	expiresAt: number;
 	/** The token may be good for longer: after `expiresAt` it is looked at again. */
 	renewable?: true;
 }
+
+/** What a token of a hidden account says as its claim `life`. */
+export const HIDDEN = "hidden";
 
 /** Some 700 bytes each. */
 const MEMORY = 10_000;
@@ -64,49 +69,58 @@ export class AccessTokens {
 	 * What {@link verify} answers, if that can be told without waiting.
 	 *
 	 * @param authorization the value of an `Authorization` header
-	 * @throws Problem `token_expired` or `token_revoked`
+	 * @param hidden whether a hidden account is let in
+	 * @throws Problem `token_expired`, `token_revoked` or `account_deactivated`
 	 */
-	recall(authorization: string | undefined): TokenClaims | undefined {
+	recall(authorization: string | undefined, hidden = false): TokenClaims | undefined {
 		const claims = this.#known(authorization);
 		if (claims === undefined || !this.#rules.revocations.current()) return undefined;
 		this.#refuseRevoked(claims);
+		if (claims.hidden && !hidden) throw new Problem("account_deactivated");
 		return claims;
 	}
 
 	/**
 	 * @param authorization the value of an `Authorization` header
-	 * @throws Problem `token_missing`, `token_invalid`, `token_expired` or `token_revoked`; `unavailable` when the
-	 * revocations were never to be had
+	 * @param hidden whether a hidden account is let in
+	 * @throws Problem `token_missing`, `token_invalid`, `token_expired`, `token_revoked` or `account_deactivated`;
+	 * `unavailable` when the revocations were never to be had
 	 */
-	async verify(authorization: string | undefined): Promise<TokenClaims> {
+	async verify(authorization: string | undefined, hidden = false): Promise<TokenClaims> {
 		let claims = this.#known(authorization);
 		if (claims === undefined) {
 			claims = await this.#check(bearer(authorization));
 			this.#remembered.set(authorization as string, claims);
 		}
 		await this.refuseRevoked(claims);
+		if (claims.hidden && !hidden) throw new Problem("account_deactivated");
 		return claims;
 	}
 
 	/**
 	 * Who a request is made for: by an access token, or by the key of a server that acts for an account.
 	 *
+	 * @param hidden whether a hidden account is let in
 	 * @throws Problem as {@link verify} and {@link ServerKeys.act} do, also before anything is awaited
 	 */
-	claimsOf(c: Context<Gateway>): TokenClaims | Promise<TokenClaims> {
+	claimsOf(c: Context<Gateway>, hidden = false): TokenClaims | Promise<TokenClaims> {
 		const authorization = c.req.header("authorization");
-		const known = this.recall(authorization);
+		const known = this.recall(authorization, hidden);
 		if (known !== undefined) return known;
 		const { serverKeys } = this.#rules;
 		if (serverKeys && ServerKeys.is(authorization)) return serverKeys.act(c, authorization);
-		return this.verify(authorization);
+		return this.verify(authorization, hidden);
 	}
 
-	/** Whether a header opens what is for operators: theirs do, and keys of servers with one of some scopes. */
-	async opens(authorization: string | undefined, scopes: readonly Scope[]): Promise<boolean> {
+	/**
+	 * Who opens by a header what is for operators: one of them, by the account's id, or a server whose key has one of
+	 * some scopes, as `key:<id>`; undefined: nobody.
+	 */
+	async operator(authorization: string | undefined, scopes: readonly Scope[]): Promise<string | undefined> {
 		const { serverKeys } = this.#rules;
 		if (serverKeys && ServerKeys.is(authorization)) return serverKeys.permits(authorization, scopes);
-		return (await this.verify(authorization)).role === "operator";
+		const { viewer, role } = await this.verify(authorization);
+		return role === "operator" ? viewer : undefined;
 	}
 
 	/** For what stands for a token. @throws Problem `token_revoked`, or `unavailable` as in {@link verify} */
@@ -133,15 +147,22 @@ export class AccessTokens {
 	}
 }
 
-/** Sets `viewer` and `session` from `Authorization`; refuses a request that {@link AccessTokens.claimsOf} does. */
-export function requireToken(tokens: AccessTokens): MiddlewareHandler<Gateway> {
+/**
+ * Sets `viewer` and `session` from `Authorization`; refuses a request that {@link AccessTokens.claimsOf} does.
+ *
+ * @param openToHidden which requests a hidden account may make
+ */
+export function requireToken(
+	tokens: AccessTokens,
+	openToHidden: (method: string, path: string) => boolean = () => false,
+): MiddlewareHandler<Gateway> {
 	return (c, next) => {
 		const admit = ({ viewer, session }: TokenClaims) => {
 			c.set("viewer", viewer);
 			c.set("session", session);
 			return next();
 		};
-		const claims = tokens.claimsOf(c);
+		const claims = tokens.claimsOf(c, openToHidden(c.req.method, c.req.path));
 		// No `await` where none is needed: most requests come this way.
 		return claims instanceof Promise ? claims.then(admit) : admit(claims);
 	};
@@ -185,7 +206,7 @@ async function verifySignature(token: string, { keys, issuer, audience, now }: T
 			requiredClaims: ["sub", "sid", "exp", "iat"],
 			currentDate: new Date(now()),
 		});
-		const { sub, sid, exp = 0, iat = 0, role } = payload;
+		const { sub, sid, exp = 0, iat = 0, role, life } = payload;
 		// A revocation of all that was issued before a moment must not miss what says that it was issued later.
 		const isTimely = exp <= LAST && iat <= now() / 1000 + AHEAD;
 		if (isTimely && typeof sub === "string" && isId(sub) && typeof sid === "string" && sid !== "") {
@@ -193,6 +214,7 @@ async function verifySignature(token: string, { keys, issuer, audience, now }: T
 				viewer: sub,
 				session: sid,
 				role: ROLES.find((each) => each === role) ?? "user",
+				hidden: life === HIDDEN,
 				issuedAt: iat,
 				expiresAt: exp * 1000,
 			};

@@ -50,6 +50,8 @@ export interface ExternalPerson {
 /** An account of somebody whom another issuer names. */
 export interface ExternalAccount {
 	id: Id;
+	/** It is not shown to anybody: {@link TokenClaims.hidden}. */
+	hidden: boolean;
 	/** Unix seconds: tokens from before this second ended. */
 	notBefore: number;
 }
@@ -112,7 +114,7 @@ export class TrustedIssuers {
 		// One from the future would outlive every revocation.
 		if (subject === undefined || iat * 1000 > now() + CLOCK_SKEW) throw new Problem("token_invalid");
 		const address = text(issuer.claims.email, 254);
-		const { id, notBefore } = await accountOf({
+		const { id, hidden, notBefore } = await accountOf({
 			issuer: issuer.issuer,
 			subject,
 			name: text(issuer.claims.name, 80),
@@ -129,6 +131,7 @@ export class TrustedIssuers {
 			viewer: id,
 			session: `${issuer.issuer}#${subject}`,
 			role: ROLES.find((each) => each === role) ?? "user",
+			hidden,
 			issuedAt: iat,
 			expiresAt: Math.min(exp * 1000, now() + BELIEVED),
 			renewable: true,

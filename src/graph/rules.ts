@@ -122,6 +122,12 @@ export const block: Act = (tie, now) => {
 /** Takes a block back; what it ended stays ended. */
 export const unblock: Act = (tie) => (tie.blockingAt === null ? { tie } : { tie: { ...tie, blockingAt: null } });
 
+/** Leaves nothing between the two, whoever made it: one of them is being erased. */
+export const sever: Act = (tie) => {
+	const { version, ...between } = tie;
+	return Object.values(between).every((at) => at === null) ? { tie } : { tie: { ...STRANGERS, version } };
+};
+
 /** A mute of the owner's: hers alone, the other never learns of it. */
 export interface Mute {
 	mutingAt: number | null;

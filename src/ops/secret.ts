@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from "hono";
+import type { Gateway } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { Scope } from "../gateway/server-keys.ts";
 import type { AccessTokens } from "../gateway/tokens.ts";
@@ -10,26 +11,28 @@ const SCOPES: Readonly<Record<string, readonly Scope[]>> = { "/ops/provision": [
  * Lets in who knows the operator's secret (`X-Operator-Secret`), accounts with the role `operator`, and servers whose
  * key has the scope; for others nothing is there.
  */
-export function requireOperator(secret: string | undefined, tokens: AccessTokens): MiddlewareHandler {
+export function requireOperator(secret: string | undefined, tokens: AccessTokens): MiddlewareHandler<Gateway> {
 	return async (c, next) => {
 		const given = c.req.header("x-operator-secret");
 		const known = secret !== undefined && given !== undefined && (await same(given, secret));
 		const scopes = SCOPES[c.req.path] ?? ["admin"];
-		if (!known && !(await isOperator(c.req.header("authorization"), scopes, tokens))) throw new Problem("not_found");
+		const operator = known ? "operator" : await operatorOf(c.req.header("authorization"), scopes, tokens);
+		if (operator === undefined) throw new Problem("not_found");
+		c.set("operator", operator);
 		await next();
 	};
 }
 
-async function isOperator(
+async function operatorOf(
 	authorization: string | undefined,
 	scopes: readonly Scope[],
 	tokens: AccessTokens,
-): Promise<boolean> {
+): Promise<string | undefined> {
 	try {
-		return await tokens.opens(authorization, scopes);
+		return await tokens.operator(authorization, scopes);
 	} catch (error) {
 		// A bad token is as good as none: even that would tell that there is something.
-		if (error instanceof Problem) return false;
+		if (error instanceof Problem) return undefined;
 		throw error;
 	}
 }

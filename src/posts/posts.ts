@@ -85,11 +85,16 @@ export class Posts {
 	 * @throws Problem `post_not_found`, also for one that she may not see
 	 */
 	async visible(viewer: Id, id: Id): Promise<PostRow> {
-		const { posts, graph } = this.#services;
+		const { accounts, posts, graph } = this.#services;
 		const row = (await posts.byIds([id], viewer)).get(id);
 		const root = row?.rootId ? (await posts.byIds([row.rootId], viewer)).get(row.rootId) : row;
 		if (!row || !root) throw new Problem("post_not_found");
-		const sights = await graph.sights(viewer, [row.authorId, root.authorId]);
+		const [sights, author] = await Promise.all([
+			graph.sights(viewer, [row.authorId, root.authorId]),
+			// The store has left out posts of who is hidden; the author of a comment is on another shard.
+			row.rootId ? accounts.byId(row.authorId) : true,
+		]);
+		if (!author) throw new Problem("post_not_found");
 		const level = sights.get(root.authorId)?.level ?? LEVELS.none;
 		const blocked = sights.get(row.authorId)?.level === LEVELS.blocked;
 		if (blocked || !maySee(root.audience, level)) throw new Problem("post_not_found");

@@ -295,7 +295,7 @@ async function selectWithAuthors(database: ShardDatabase, where: SQL): Promise<P
 	const rows =
 		await database.all<PostWithAuthorRow>(sql`SELECT ${columns(posts)}, profiles.username AS "authorUsername",
 			profiles.display_name AS "authorDisplayName", profiles.avatar_url AS "authorAvatarUrl"
-		FROM posts JOIN profiles ON profiles.id = posts.author_id WHERE ${where}`);
+		FROM posts JOIN profiles ON profiles.id = posts.author_id AND profiles.hidden % 2 = 0 WHERE ${where}`);
 	return rows.map(({ authorUsername, authorDisplayName, authorAvatarUrl, ...post }) => ({
 		...post,
 		author: {
@@ -309,6 +309,11 @@ async function selectWithAuthors(database: ShardDatabase, where: SQL): Promise<P
 
 async function select(database: ShardDatabase, viewer: Id, where: SQL): Promise<PostRow[]> {
 	const liked = sql`EXISTS (SELECT 1 FROM likes WHERE likes.post_id = posts.id AND likes.account_id = ${viewer})`;
-	const rows = await database.all<PostRow>(sql`SELECT ${columns(posts)}, ${liked} AS liked FROM posts WHERE ${where}`);
+	// A post is where its author is; a comment's may be elsewhere, and is left out when it is presented. A look for each
+	// row: for NOT EXISTS, Postgres may read all profiles.
+	const hidden = sql`coalesce((SELECT hidden FROM profiles WHERE profiles.id = posts.author_id), 0)`;
+	const rows = await database.all<PostRow>(
+		sql`SELECT ${columns(posts)}, ${liked} AS liked FROM posts WHERE ${hidden} % 2 = 0 AND ${where}`,
+	);
 	return rows.map((row) => ({ ...row, liked: Boolean(row.liked) }));
 }

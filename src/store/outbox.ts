@@ -4,7 +4,7 @@ import { reportFailure } from "../report.ts";
 import { traceparent } from "../trace.ts";
 import { inTime } from "../within.ts";
 import type { ShardDatabase } from "./database.ts";
-import { isServed } from "./dialect.ts";
+import { asText, isServed } from "./dialect.ts";
 import { type Id, isId } from "./ids.ts";
 import type { Shards } from "./shards.ts";
 
@@ -31,6 +31,10 @@ export const taskSchema = z.discriminatedUnion("kind", [
 	z.object({ kind: z.literal("herald"), authorId: id, trace }),
 	/** Make the two sides of a pair, and the timelines of those whose view has changed, agree; `hold` is the job whose place to give back. */
 	z.object({ kind: z.literal("settle"), low: id, high: id, timelines: z.array(id), hold: id, trace }),
+	/** Erase an account and all that it has left anywhere. */
+	z.object({ kind: z.literal("erase"), accountId: id, trace }),
+	/** Put together all that an account has made; the export has the job's id. */
+	z.object({ kind: z.literal("export"), accountId: id, trace }),
 ]);
 export type Task = z.infer<typeof taskSchema>;
 export type TaskOf<K extends Task["kind"]> = Extract<Task, { kind: K }>;
@@ -59,6 +63,23 @@ export function sweepDelay(attempts: number, random: number): number {
 /** The statement that promises a job: put it into the batch that makes the change, which fails when the job's id is taken. */
 export function promise({ id, task }: Job, now: number): SQL {
 	return sql`INSERT INTO outbox (id, task, due_at) VALUES (${id}, ${JSON.stringify({ trace: traceparent(), ...task })}, ${now + SWEEP_AFTER})`;
+}
+
+/** Promises a job on its own; one that is promised already stays as far as it is. */
+export async function promiseOnce(shards: Shards, { id, task }: Job, now: number): Promise<void> {
+	await shards.of(id).all(sql`INSERT INTO outbox (id, task, due_at)
+		VALUES (${id}, ${JSON.stringify(task)}, ${now + SWEEP_AFTER}) ON CONFLICT (id) DO NOTHING`);
+}
+
+/**
+ * Notes how far a job's handler has come.
+ *
+ * @returns the job as it is then, or undefined when another run of it got there first, or it is done.
+ */
+export async function noteProgress<J extends Job>(shards: Shards, job: J, progress: string): Promise<J | undefined> {
+	const noted = await shards.of(job.id).all(sql`UPDATE outbox SET progress = ${progress}
+		WHERE id = ${job.id} AND progress IS NOT DISTINCT FROM ${asText(job.progress ?? null)} RETURNING 1`);
+	return noted.length > 0 ? { ...job, progress } : undefined;
 }
 
 /** Whether a write failed because its id belongs to another row. */

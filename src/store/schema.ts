@@ -22,6 +22,7 @@ export const profiles = sqliteTable("profiles", {
 	postCount: integer("post_count").notNull().default(0),
 	heavy: integer("heavy").notNull().default(0),
 	herald: id("herald"),
+	hidden: integer("hidden").notNull().default(0),
 });
 
 /** What `owner`'s shard knows of `owner` and `other`; times are Unix milliseconds. */

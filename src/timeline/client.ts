@@ -57,6 +57,12 @@ export class Timeline {
 	drop(): Promise<void> {
 		return this.#call((stub) => stub.drop());
 	}
+	erase(): Promise<void> {
+		return this.#call((stub) => stub.erase());
+	}
+	remains(): Promise<Record<string, number>> {
+		return this.#call((stub) => stub.remains());
+	}
 	audit(repair: boolean): Promise<Audit> {
 		return this.#call((stub) => stub.audit(repair, traceparent()));
 	}

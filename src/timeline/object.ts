@@ -34,44 +34,73 @@ export interface TimelineServices {
 	auditEvery: number;
 }
 
+/** What a timeline object is made of: all of it is what its storage says. */
+interface Parts {
+	readonly storage: TimelineStorage;
+	readonly timeline: Projection;
+	readonly sockets: Sockets;
+	readonly idempotency: Idempotency;
+	readonly tickets: Tickets;
+	/** When the owner last read, to the day: Unix milliseconds. */
+	readAt: number;
+}
+
 /**
  * One account's object: her timeline with its sockets, and the idempotency keys of her mutations. Thin: what a
  * timeline is and how it changes is in {@link Projection} and in the log.
  */
 export class TimelineObject extends DurableObject {
-	readonly #storage: TimelineStorage;
-	readonly #timeline: Projection;
-	readonly #idempotency: Idempotency;
 	readonly #services: TimelineServices;
-	readonly #tickets: Tickets;
-	readonly #sockets: Sockets;
-	/** When the owner last read, to the day: Unix milliseconds. */
-	#readAt: number;
+	#parts: Parts;
 	#id: Id | undefined;
 
 	constructor(ctx: DurableObjectState, env: unknown, services: TimelineServices) {
 		super(ctx, env as Cloudflare.Env);
 		this.#services = services;
-		this.#storage = new TimelineStorage(ctx.storage);
-		this.#idempotency = new Idempotency(ctx.storage.sql);
-		this.#tickets = new Tickets(ctx.storage.sql);
-		this.#timeline = new Projection({
+		this.#parts = this.#open();
+	}
+
+	/** What there is of the timeline in storage, in memory. */
+	#open(): Parts {
+		const { ctx } = this;
+		const services = this.#services;
+		const storage = new TimelineStorage(ctx.storage);
+		const timeline = new Projection({
 			...services,
-			storage: this.#storage,
+			storage,
 			owner: () => this.#owner(),
 			connected: () => this.#sockets.connected,
 			changed: () => this.#afterChange(),
 		});
-		this.#sockets = new Sockets(ctx, {
-			log: async () => (await this.#timeline.warm()).log,
+		const sockets = new Sockets(ctx, {
+			log: async () => (await timeline.warm()).log,
 			owner: () => this.#owner(),
-			touched: () => this.#timeline.touched,
+			touched: () => timeline.touched,
 			sightsOf: (authors, postIds) => this.sights(authors, postIds),
 			posts: services.posts,
 			revoked: services.revoked,
 			wakeAt: (time) => this.#wakeAt(time),
 		});
-		this.#readAt = Number(this.#storage.meta("read") ?? 0);
+		return {
+			storage,
+			timeline,
+			sockets,
+			idempotency: new Idempotency(ctx.storage.sql),
+			tickets: new Tickets(ctx.storage.sql),
+			readAt: Number(storage.meta("read") ?? 0),
+		};
+	}
+
+	get #storage(): TimelineStorage {
+		return this.#parts.storage;
+	}
+
+	get #timeline(): Projection {
+		return this.#parts.timeline;
+	}
+
+	get #sockets(): Sockets {
+		return this.#parts.sockets;
 	}
 
 	/**
@@ -195,6 +224,26 @@ export class TimelineObject extends DurableObject {
 		this.#timeline.drop();
 	}
 
+	/** Erases all that is kept here: its owner's account is erased. */
+	async erase(): Promise<void> {
+		for (const socket of this.ctx.getWebSockets()) socket.close(1000, "erased");
+		await this.ctx.blockConcurrencyWhile(async () => {
+			await this.ctx.storage.deleteAlarm();
+			await this.ctx.storage.deleteAll();
+			// As a later call would find it: empty tables, and nothing in memory.
+			this.#parts = this.#open();
+		});
+	}
+
+	/** How many rows each table has. */
+	async remains(): Promise<Record<string, number>> {
+		const { sql } = this.ctx.storage;
+		const tables = ["log", "meta", "relations", "idempotency", "tickets"];
+		return Object.fromEntries(
+			tables.map((table) => [table, sql.exec<{ count: number }>(`SELECT count(*) AS count FROM ${table}`).one().count]),
+		);
+	}
+
 	/** {@link audit} */
 	async audit(repair: boolean, trace?: string): Promise<Audit> {
 		return underTrace(trace, () => audit(this.#timeline, this.#services.source, this.#owner(), { repair }));
@@ -202,7 +251,7 @@ export class TimelineObject extends DurableObject {
 
 	/** {@link Tickets.issue} */
 	async issueTicket(tokenExpiresAt: number): Promise<{ ticket: string; goodUntil: number }> {
-		return this.#tickets.issue(tokenExpiresAt, Date.now());
+		return this.#parts.tickets.issue(tokenExpiresAt, Date.now());
 	}
 
 	/** {@link Sockets.end} */
@@ -212,17 +261,17 @@ export class TimelineObject extends DurableObject {
 
 	/** {@link Idempotency.reserve} */
 	async reserve(key: string, fingerprint: string, candidate: Id): Promise<Reservation> {
-		return this.#idempotency.reserve(key, fingerprint, candidate, Date.now());
+		return this.#parts.idempotency.reserve(key, fingerprint, candidate, Date.now());
 	}
 
 	/** {@link Idempotency.renew} */
 	async renew(key: string, from: Id, to: Id): Promise<Id> {
-		return this.#idempotency.renew(key, from, to, Date.now());
+		return this.#parts.idempotency.renew(key, from, to, Date.now());
 	}
 
 	/** {@link Idempotency.complete} */
 	async complete(key: string, body: string): Promise<string> {
-		return this.#idempotency.complete(key, body);
+		return this.#parts.idempotency.complete(key, body);
 	}
 
 	/**
@@ -233,7 +282,7 @@ export class TimelineObject extends DurableObject {
 	override async fetch(request: Request): Promise<Response> {
 		const query = new URL(request.url).searchParams;
 		const ticket = query.get("ticket");
-		const expiresAt = ticket === null ? Number(query.get("expires")) : this.#tickets.redeem(ticket, Date.now());
+		const expiresAt = ticket === null ? Number(query.get("expires")) : this.#parts.tickets.redeem(ticket, Date.now());
 		if (expiresAt === undefined) return new Response(null, { status: 401 });
 		const since = query.get("since");
 		const socket = await this.#sockets.open(since === null ? undefined : Number(since), query.get("hydrate") === "1", {
@@ -276,11 +325,11 @@ export class TimelineObject extends DurableObject {
 		const timeline = this.#timeline;
 		if (this.#sockets.connected) await this.#join();
 		for (const other of timeline.relations?.ended(now) ?? []) await timeline.retie(other);
-		const dormantAt = this.#readAt + this.#services.dormantAfter;
+		const dormantAt = this.#parts.readAt + this.#services.dormantAfter;
 		if (dormantAt <= now && !this.#sockets.connected) timeline.fallAsleep();
 		if (timeline.cold) {
 			// The next read sets the alarm again.
-			this.#readAt = 0;
+			this.#parts.readAt = 0;
 			await timeline.tellStore();
 			return Number.POSITIVE_INFINITY;
 		}
@@ -333,8 +382,8 @@ export class TimelineObject extends DurableObject {
 	/** Written at most once a day. */
 	async #noteRead(): Promise<void> {
 		const now = Date.now();
-		if (now - this.#readAt < DAY) return;
-		this.#readAt = now;
+		if (now - this.#parts.readAt < DAY) return;
+		this.#parts.readAt = now;
 		this.#storage.setMeta("read", String(now));
 		const { dormantAfter, auditEvery } = this.#services;
 		await this.#wakeAt(now + Math.min(dormantAfter, auditEvery));
