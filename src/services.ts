@@ -160,6 +160,7 @@ function build(env: Env) {
 		ensureProfile: (profile) => accounts.ensure(profile),
 	});
 	const trusted = new TrustedIssuers({
+		own: settings.TOKEN_ISSUER,
 		issuers: settings.TRUSTED_ISSUERS,
 		accountOf: (person) => external.accountOf(person),
 		load: (address, signal) => fetch(address, { signal, redirect: "manual", headers: { accept: "application/json" } }),
