@@ -3,7 +3,7 @@ import { oidcProvidersSchema } from "./accounts/providers.ts";
 import type { GridObject } from "./cache/embedded.ts";
 import type { ChannelObject } from "./fanout/channel.ts";
 import { limitsSchema } from "./gateway/limits.ts";
-import { PROVISIONED, trustedIssuerSchema } from "./gateway/trusted-issuers.ts";
+import { trustedIssuersSchema } from "./gateway/trusted-issuers.ts";
 import type { ReactionsObject } from "./posts/reactions.ts";
 import { regionSchema, shardMapSchema } from "./store/shard-map.ts";
 import { jurisdictionsSchema } from "./timeline/homes.ts";
@@ -36,89 +36,81 @@ export interface Env {
 
 const credential = z.string().min(1).optional();
 
-const settingsSchema = z
-	.object({
-		/** Signs sessions and encrypts the signing keys at rest; at least 32 characters. */
-		AUTH_SECRET: z.string().min(32),
-		/** Opens `/ops/*`; without it those routes do not exist. */
-		OPERATOR_SECRET: z.string().min(16).optional(),
-		/** The public origin, like `https://api.example.com`; by default the one a request was sent to. */
-		PUBLIC_URL: z.url().optional(),
-		TOKEN_ISSUER: z.string().min(1),
-		TOKEN_AUDIENCE: z.string().min(1),
-		/** Others whose tokens are accepted as ours are. */
-		TRUSTED_ISSUERS: z.array(trustedIssuerSchema).default([]),
-		DEFAULT_REGION: regionSchema,
-		/** Home regions whose objects are kept in a jurisdiction. To be decided before the first account. */
-		JURISDICTIONS: jurisdictionsSchema.default({}),
-		/** Days between the deletion of an account and its erasure. */
-		DELETION_GRACE_DAYS: z.number().min(0).default(30),
-		/** Days for which the audit log is kept. */
-		AUDIT_LOG_DAYS: z.number().min(1).default(400),
-		/** A timeline that is not read for so many days is dropped, and built again when it is. */
-		DORMANT_AFTER_DAYS: z.number().positive().default(30),
-		/** Posts of authors with more followers are not pushed to these, but pulled by them. */
-		PUSH_LIMIT: z.int().min(1).default(20_000),
-		/** The bindings of the queues that carry deliveries, by recipient. */
-		DELIVER_QUEUES: z.array(z.string().min(1)).min(1).default(["DELIVER"]),
-		/** How often a timeline checks itself against the store; 0 is never. */
-		AUDIT_EVERY_HOURS: z.number().min(0).default(168),
-		/** How often somebody may ask for something; "off" to measure and to test. */
-		RATE_LIMITS: limitsSchema.prefault({}),
-		/** Whether requests that only read may be answered by replicas of the shards. */
-		READ_REPLICAS: z.enum(["on", "off"]).default("off"),
-		/** What is written about requests: docs/logs.md. */
-		LOG_REQUESTS: z.union([z.enum(["on", "errors", "off"]), z.coerce.number().min(0).max(1)]).default("errors"),
-		/** The origins whose pages may call the API, like `https://app.example.com`. */
-		CORS_ORIGINS: z.array(z.string().refine(isOrigin)).default([]),
-		/** A request of `/v1` or `/auth` is answered after so long, by an error if by nothing else. */
-		REQUEST_TIMEOUT_SECONDS: z.number().positive().default(20),
-		/** An isolate looks for a newer shard map so often. */
-		SHARD_MAP_REFRESH_SECONDS: z.number().positive().default(5),
-		/** A Redis of Upstash's, or one behind its protocol, for the data grid; without it the grid is embedded. */
-		UPSTASH_REDIS_REST_URL: z.url({ protocol: /^https?$/ }).optional(),
-		UPSTASH_REDIS_REST_TOKEN: z.string().min(1).optional(),
-		/** Whether pages that were made are sent again for some seconds, and whether posts are kept for as long: off to measure. */
-		CACHE_PAGES: z.enum(["on", "off"]).default("on"),
-		CACHE_SHARED: z.enum(["on", "off"]).default("on"),
-		/** What messages and authenticator apps call the service. */
-		SERVICE_NAME: z.string().min(1).max(40).default("Edgefeed"),
-		/** Whether an address must be confirmed before its account can sign in with a password. */
-		REQUIRE_EMAIL_VERIFICATION: z.enum(["on", "off"]).default("off"),
-		/** Where links in messages, and services that people sign in with, may lead to: whole addresses of clients'. */
-		TRUSTED_REDIRECTS: z.array(z.url()).default([]),
-		/** The domain that passkeys are for, and where they may be used: by default the public origin's. */
-		PASSKEY_DOMAIN: z.string().min(1).optional(),
-		PASSKEY_ORIGINS: z.array(z.string().min(1)).default([]),
-		/** Whom messages are from. */
-		EMAIL_FROM: z.email().optional(),
-		/** Gets messages to send, when there is no binding `EMAIL`. */
-		EMAIL_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
-		EMAIL_WEBHOOK_SECRET: z.string().min(16).optional(),
-		/** Services that people can sign in with: both of a pair, or neither. */
-		GOOGLE_CLIENT_ID: credential,
-		GOOGLE_CLIENT_SECRET: credential,
-		APPLE_CLIENT_ID: credential,
-		APPLE_CLIENT_SECRET: credential,
-		FACEBOOK_CLIENT_ID: credential,
-		FACEBOOK_CLIENT_SECRET: credential,
-		KAKAO_CLIENT_ID: credential,
-		KAKAO_CLIENT_SECRET: credential,
-		LINE_CLIENT_ID: credential,
-		LINE_CLIENT_SECRET: credential,
-		NAVER_CLIENT_ID: credential,
-		NAVER_CLIENT_SECRET: credential,
-		/** Others, by OpenID Connect. */
-		OIDC_PROVIDERS: oidcProvidersSchema.default([]),
-		SHARD_MAP: shardMapSchema,
-	})
-	.refine(
-		({ TOKEN_ISSUER, TRUSTED_ISSUERS }) => {
-			const names = [TOKEN_ISSUER, PROVISIONED, ...TRUSTED_ISSUERS.map(({ issuer }) => issuer)];
-			return new Set(names).size === names.length;
-		},
-		{ path: ["TRUSTED_ISSUERS"], message: "each issuer once, and none of our own" },
-	);
+const settingsSchema = z.object({
+	/** Signs sessions and encrypts the signing keys at rest; at least 32 characters. */
+	AUTH_SECRET: z.string().min(32),
+	/** Opens `/ops/*`; without it those routes do not exist. */
+	OPERATOR_SECRET: z.string().min(16).optional(),
+	/** The public origin, like `https://api.example.com`; by default the one a request was sent to. */
+	PUBLIC_URL: z.url().optional(),
+	TOKEN_ISSUER: z.string().min(1),
+	TOKEN_AUDIENCE: z.string().min(1),
+	/** Others whose tokens are accepted as ours are. */
+	TRUSTED_ISSUERS: trustedIssuersSchema.default([]),
+	DEFAULT_REGION: regionSchema,
+	/** Home regions whose objects are kept in a jurisdiction. To be decided before the first account. */
+	JURISDICTIONS: jurisdictionsSchema.default({}),
+	/** Days between the deletion of an account and its erasure. */
+	DELETION_GRACE_DAYS: z.number().min(0).default(30),
+	/** Days for which the audit log is kept. */
+	AUDIT_LOG_DAYS: z.number().min(1).default(400),
+	/** A timeline that is not read for so many days is dropped, and built again when it is. */
+	DORMANT_AFTER_DAYS: z.number().positive().default(30),
+	/** Posts of authors with more followers are not pushed to these, but pulled by them. */
+	PUSH_LIMIT: z.int().min(1).default(20_000),
+	/** The bindings of the queues that carry deliveries, by recipient. */
+	DELIVER_QUEUES: z.array(z.string().min(1)).min(1).default(["DELIVER"]),
+	/** How often a timeline checks itself against the store; 0 is never. */
+	AUDIT_EVERY_HOURS: z.number().min(0).default(168),
+	/** How often somebody may ask for something; "off" to measure and to test. */
+	RATE_LIMITS: limitsSchema.prefault({}),
+	/** Whether requests that only read may be answered by replicas of the shards. */
+	READ_REPLICAS: z.enum(["on", "off"]).default("off"),
+	/** What is written about requests: docs/logs.md. */
+	LOG_REQUESTS: z.union([z.enum(["on", "errors", "off"]), z.coerce.number().min(0).max(1)]).default("errors"),
+	/** The origins whose pages may call the API, like `https://app.example.com`. */
+	CORS_ORIGINS: z.array(z.string().refine(isOrigin)).default([]),
+	/** A request of `/v1` or `/auth` is answered after so long, by an error if by nothing else. */
+	REQUEST_TIMEOUT_SECONDS: z.number().positive().default(20),
+	/** An isolate looks for a newer shard map so often. */
+	SHARD_MAP_REFRESH_SECONDS: z.number().positive().default(5),
+	/** A Redis of Upstash's, or one behind its protocol, for the data grid; without it the grid is embedded. */
+	UPSTASH_REDIS_REST_URL: z.url({ protocol: /^https?$/ }).optional(),
+	UPSTASH_REDIS_REST_TOKEN: z.string().min(1).optional(),
+	/** Whether pages that were made are sent again for some seconds, and whether posts are kept for as long: off to measure. */
+	CACHE_PAGES: z.enum(["on", "off"]).default("on"),
+	CACHE_SHARED: z.enum(["on", "off"]).default("on"),
+	/** What messages and authenticator apps call the service. */
+	SERVICE_NAME: z.string().min(1).max(40).default("Edgefeed"),
+	/** Whether an address must be confirmed before its account can sign in with a password. */
+	REQUIRE_EMAIL_VERIFICATION: z.enum(["on", "off"]).default("off"),
+	/** Where links in messages, and services that people sign in with, may lead to: whole addresses of clients'. */
+	TRUSTED_REDIRECTS: z.array(z.url()).default([]),
+	/** The domain that passkeys are for, and where they may be used: by default the public origin's. */
+	PASSKEY_DOMAIN: z.string().min(1).optional(),
+	PASSKEY_ORIGINS: z.array(z.string().min(1)).default([]),
+	/** Whom messages are from. */
+	EMAIL_FROM: z.email().optional(),
+	/** Gets messages to send, when there is no binding `EMAIL`. */
+	EMAIL_WEBHOOK_URL: z.url({ protocol: /^https?$/ }).optional(),
+	EMAIL_WEBHOOK_SECRET: z.string().min(16).optional(),
+	/** Services that people can sign in with: both of a pair, or neither. */
+	GOOGLE_CLIENT_ID: credential,
+	GOOGLE_CLIENT_SECRET: credential,
+	APPLE_CLIENT_ID: credential,
+	APPLE_CLIENT_SECRET: credential,
+	FACEBOOK_CLIENT_ID: credential,
+	FACEBOOK_CLIENT_SECRET: credential,
+	KAKAO_CLIENT_ID: credential,
+	KAKAO_CLIENT_SECRET: credential,
+	LINE_CLIENT_ID: credential,
+	LINE_CLIENT_SECRET: credential,
+	NAVER_CLIENT_ID: credential,
+	NAVER_CLIENT_SECRET: credential,
+	/** Others, by OpenID Connect. */
+	OIDC_PROVIDERS: oidcProvidersSchema.default([]),
+	SHARD_MAP: shardMapSchema,
+});
 
 /** Scheme, host and port, as a browser sends them. */
 function isOrigin(text: string): boolean {

@@ -216,6 +216,7 @@ function build(env: Env) {
 		ensureProfile: (profile) => accounts.ensure(profile),
 	});
 	const trusted = new TrustedIssuers({
+		own: settings.TOKEN_ISSUER,
 		issuers: settings.TRUSTED_ISSUERS,
 		accountOf: async (person) => {
 			const account = await external.accountOf(person);

@@ -15,7 +15,7 @@ const keyAddressSchema = z
 	.regex(/^https:|^http:\/\/(?:localhost|127\.0\.0\.1)(?::\d+)?\//);
 
 /** Somebody else whose tokens are accepted where ours are. */
-export const trustedIssuerSchema = z.strictObject({
+const trustedIssuerSchema = z.strictObject({
 	/** The `iss` of its tokens. */
 	issuer: z.string().min(1).max(500),
 	/** Where its keys are: a JSON Web Key Set. */
@@ -37,6 +37,12 @@ export const trustedIssuerSchema = z.strictObject({
 });
 export type TrustedIssuer = z.infer<typeof trustedIssuerSchema>;
 
+/** Each of them once, and none under a name of ours. */
+export const trustedIssuersSchema = z.array(trustedIssuerSchema).refine((issuers) => {
+	const names = [PROVISIONED, ...issuers.map(({ issuer }) => issuer)];
+	return new Set(names).size === names.length;
+});
+
 /** What a token of another issuer says of a person, as far as it can be used. */
 export interface ExternalPerson {
 	issuer: string;
@@ -57,6 +63,8 @@ export interface ExternalAccount {
 }
 
 export interface TrustedIssuersOptions {
+	/** The `iss` of our own tokens. */
+	own: string;
 	issuers: readonly TrustedIssuer[];
 	/** The account of a person, made at first sight; always the same one for the same issuer and subject. */
 	accountOf: (person: ExternalPerson) => Promise<ExternalAccount>;
@@ -84,9 +92,11 @@ export class TrustedIssuers {
 	readonly #options: TrustedIssuersOptions;
 	readonly #issuers: Map<string, Known>;
 
+	/** @throws Error when one of them has our own name: it could then sign for every account */
 	constructor(options: TrustedIssuersOptions) {
 		this.#options = options;
-		const { load, shelf, now } = options;
+		const { own, load, shelf, now } = options;
+		if (options.issuers.some(({ issuer }) => issuer === own)) throw new Error("TRUSTED_ISSUERS names TOKEN_ISSUER");
 		const known = (issuer: TrustedIssuer) => ({
 			...issuer,
 			keys: keptKeys({ address: issuer.jwks, load, shelf, now, ...KEYS }),
