@@ -211,6 +211,12 @@ describe("an account", () => {
 		expect((await at.as(ann, "POST", "/v1/posts", { text: "writing is another thing" })).status).toBe(201);
 	});
 
+	it("asks for its configuration so often", async () => {
+		const at = isolate({ read: { limit: 2, seconds: 3600 } });
+		for (const status of [200, 200, 429]) expect((await at.as(ann, "GET", "/v1/config")).status).toBe(status);
+		expect((await at.call("GET", "/v1/config?deviceId=somebodys-phone")).status).toBe(200);
+	});
+
 	it("is refused pages that are kept, too", async () => {
 		const at = isolate({ read: { limit: 6, seconds: 3600 } });
 		const statuses = [];

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { piece, render, sendRendered } from "../gateway/conditional.ts";
 import { FEATURES } from "../gateway/features.ts";
+import type { RateLimits } from "../gateway/limits.ts";
 import { createRouter, json, notModified, problems } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { AccessTokens } from "../gateway/tokens.ts";
@@ -55,12 +56,13 @@ const getConfig = createRoute({
 export interface ConfigServices {
 	flags: LiveFlags;
 	tokens: AccessTokens;
+	limits: RateLimits;
 	/** What clients are told; none of it changes while the Worker runs. */
 	clientLimits: ClientLimits;
 }
 
 /** Mounted before the token is required: a device has none before somebody signs in. */
-export function configRoutes({ flags, tokens, clientLimits: limits }: ConfigServices) {
+export function configRoutes({ flags, tokens, limits, clientLimits }: ConfigServices) {
 	return createRouter().openapi(getConfig, async (c) => {
 		const { deviceId, platform, version } = c.req.valid("query");
 		const authorization = c.req.header("authorization");
@@ -70,6 +72,8 @@ export function configRoutes({ flags, tokens, clientLimits: limits }: ConfigServ
 			const message = "needed without a token, here or as X-Device-Id";
 			throw new Problem("invalid_request", undefined, [{ path: "deviceId", message }]);
 		}
+		// Devices are counted by where they come from.
+		if (authorization !== undefined && !limits.passes("read", id)) await limits.admit(c, "read", id);
 		await flags.fresh();
 		const { version: number, flags: all } = flags.known;
 		const { country } = (c.req.raw.cf ?? {}) as { country?: string };
@@ -77,7 +81,7 @@ export function configRoutes({ flags, tokens, clientLimits: limits }: ConfigServ
 			version: number,
 			...evaluate(all, { id, platform, version, country }),
 			features: Object.fromEntries(FEATURES.map((feature) => [feature, !flags.isOff(feature)])),
-			limits,
+			limits: clientLimits,
 		};
 		return sendRendered(c, render([piece(JSON.stringify(config))]), {
 			"cache-control": "private, max-age=60",

@@ -158,8 +158,8 @@ describe("a grid that fails", () => {
 			}
 			expect(counted.cache_grid_opened).toBe(1);
 			const secret = new Map([["a secret key", { value: "a secret value", asOf: Date.now() }]]);
-			for (const work of [layer.get(["a secret key"]), layer.put(secret, 60_000), layer.drop(["a secret key"])]) {
-				const error = await work.catch((failure: unknown) => failure);
+			const works = [layer.get(["a secret key"]), layer.put(secret, 60_000), layer.drop(["a secret key"])];
+			for (const error of await Promise.all(works.map((work) => work.catch((failure: unknown) => failure)))) {
 				expect(error).toBeInstanceOf(Error);
 				expect(String(error)).not.toContain("secret");
 			}
