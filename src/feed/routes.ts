@@ -122,12 +122,12 @@ export function sendKept({
 		const { question, minSeq } = questionOf(c.req.url);
 		const found = pages.find(claims.viewer, question, minSeq);
 		if (found?.freshness !== "HIT") return next();
-		const { logged } = requestLog.trace(c);
+		if (!requestLog.wants(c)) return Promise.resolve(send(c, found.page, "HIT", ""));
+		const startedAt = now();
+		requestLog.trace(c);
+		c.set("viewer", claims.viewer);
 		const response = send(c, found.page, "HIT", "");
-		if (logged) {
-			c.set("viewer", claims.viewer);
-			requestLog.answered(c, response, now());
-		}
+		requestLog.answered(c, response, startedAt);
 		return Promise.resolve(response);
 	};
 }

@@ -10,9 +10,12 @@ export interface Gateway {
 		requestId: string;
 		/** The account that the access token speaks for. Set on every route below `/v1`. */
 		viewer: Id;
-		trace: Trace;
+		/** Of every request but those that a kept page answered and nobody wanted to trace. */
+		trace: Trace | undefined;
+		/** Whether a line will be written about it, when that is decided before it has a trace. */
+		logged: boolean | undefined;
 		/** Of an answer that is a problem document. */
-		problem: ProblemCode;
+		problem: ProblemCode | undefined;
 	};
 }
 
