@@ -2,7 +2,7 @@
  * `npm start`: the whole system on this machine, with demo data the first time.
  *
  * `PORT` (default 8787) is where it listens, `STATE_DIR` (default `.wrangler/state`) where it keeps
- * everything. Ctrl-C stops all that it started.
+ * everything; `LOG_REQUESTS=on` shows a line for each request (docs/logs.md). Ctrl-C stops all that it started.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -14,6 +14,8 @@ import { DEV_VARS, ROOT, STATE } from "./client.ts";
 
 const port = Number(process.env.PORT ?? 8787);
 const url = `http://localhost:${port}`;
+/** A line for each request would hide what is said here, so there are none unless they are asked for. */
+const requests = process.env.LOG_REQUESTS;
 const state = STATE;
 const seeded = join(state, "demo-data");
 const DATABASES = ["IDENTITY", "SHARD_0", "SHARD_1"];
@@ -43,9 +45,8 @@ const server = run(
 		...["--port", String(port), "--persist-to", state, "--env-file", DEV_VARS],
 		// Whoever tries things out signs up and in more often than people do.
 		...["--var", "RATE_LIMITS:off"],
-		...["--log-level", "warn", "--show-interactive-dev-session=false"],
-		// A line for each request would hide what is said here: LOG_REQUESTS=on shows them.
-		...["--var", `LOG_REQUESTS:${process.env.LOG_REQUESTS ?? "errors"}`],
+		...["--log-level", requests ? "log" : "warn", "--show-interactive-dev-session=false"],
+		...["--var", `LOG_REQUESTS:${requests ?? "errors"}`],
 	],
 	"inherit",
 );

@@ -17,6 +17,8 @@ export interface Piece {
 	readonly tag: string;
 }
 
+const OF_CONTENT = { ...SECURITY_HEADERS, "content-type": "application/json" };
+
 const encoder = new TextEncoder();
 
 export function piece(text: string): Piece {
@@ -50,11 +52,12 @@ export function sendRendered(c: Context<Gateway>, rendered: Rendered, headers: R
 	const { etag } = rendered;
 	const known = c.req.header("if-none-match");
 	// Made at once and not by the context, which sets one header after the other: most requests end here.
-	const all = { ...headers, etag, "x-request-id": c.get("requestId"), traceresponse: c.get("trace").traceparent };
+	const all: Record<string, string> = { ...headers, etag, "x-request-id": c.get("requestId") };
+	const trace = c.get("trace");
+	if (trace) all.traceresponse = trace.traceparent;
 	// What a browser is told of the content, it has with the content.
 	if (known !== undefined && matches(known, etag)) return new Response(null, { status: 304, headers: all });
-	const ofContent = { ...SECURITY_HEADERS, "content-type": "application/json" };
-	return new Response(rendered.bytes, { headers: { ...all, ...ofContent } });
+	return new Response(rendered.bytes, { headers: Object.assign(all, OF_CONTENT) });
 }
 
 /** What does not say otherwise is for the caller's own cache at most, and asked for again each time. */

@@ -10,9 +10,12 @@ export interface Gateway {
 		requestId: string;
 		/** The account that the access token speaks for. Set on every route below `/v1`. */
 		viewer: Id;
-		trace: Trace;
+		/** Of every request but those that a kept page answered and nobody wanted to trace. */
+		trace: Trace | undefined;
+		/** Whether a line will be written about it, when that is decided before it has a trace. */
+		logged: boolean | undefined;
 		/** Of an answer that is a problem document. */
-		problem: ProblemCode;
+		problem: ProblemCode | undefined;
 		/** What its access tokens are revoked by: a session's id, mostly. Set with `viewer`. */
 		session: string;
 		/** Who the operator is: an account, or `operator` for who knows the secret. Set on every route below `/ops`. */

@@ -35,11 +35,18 @@ export class RequestLog {
 		this.#now = now;
 	}
 
+	/** Whether a request that is answered at once wants a trace: its caller has one, or there will be a line. */
+	wants(c: Context<Gateway>): boolean {
+		const logged = this.#draw(c);
+		c.set("logged", logged);
+		return logged || c.req.header("traceparent") !== undefined;
+	}
+
 	/** The trace of a request, made when it is first asked for. */
 	trace(c: Context<Gateway>): Trace {
 		const known = c.get("trace");
 		if (known) return known;
-		const logged = isRead(c) ? this.#reads > 0 && this.#random() < this.#reads : this.#changes;
+		const logged = c.get("logged") ?? this.#draw(c);
 		const trace = Trace.ofRequest(c.req.header("traceparent"), c.get("requestId"), logged);
 		c.set("trace", trace);
 		return trace;
@@ -64,6 +71,10 @@ export class RequestLog {
 			weight: failed || !isRead(c) ? 1 : 1 / this.#reads,
 		};
 		writeLine(failed ? "error" : "info", "request", fields, trace);
+	}
+
+	#draw(c: Context): boolean {
+		return isRead(c) ? this.#reads > 0 && this.#random() < this.#reads : this.#changes;
 	}
 }
 
