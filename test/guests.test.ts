@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { accessToken, call, PASSWORD, Person, signUp } from "./api.ts";
+import { env } from "./env.ts";
 import { linkIn, signInWith } from "./outbox.ts";
 import { settled } from "./settled.ts";
 
@@ -51,6 +52,12 @@ it("of two upgrades at once one is made, and whoever signs in elsewhere loses no
 	expect(raced.map(({ status }) => status).sort()).toEqual([200, 409]);
 	const signedIn = await Promise.all([signInWith("gus1@feed.test"), signInWith("gus2@feed.test")]);
 	expect(signedIn.map(({ status }) => status).sort()).toEqual([200, 401]);
+
+	const ida = await guest();
+	await env.IDENTITY.prepare("UPDATE user SET createdAt = '2020-01-01T00:00:00.000Z' WHERE id = ?").bind(ida.id).run();
+	const thief = { email: "thief2@feed.test", password: PASSWORD, name: "T", username: ida.username };
+	expect((await call("POST", "/auth/sign-up/email", { body: thief })).body).toMatchObject({ code: "username_taken" });
+	expect((await ida.account()).id).toBe(ida.id);
 
 	const [ann, una] = await Promise.all([signUp("Ann"), guest()]);
 	await call("POST", "/auth/sign-in/email", { token: una.session, body: { email: ann.email, password: PASSWORD } });

@@ -67,7 +67,7 @@ it("what is not taken is tried again, later and later, with the same id, and the
 	await mailer.sweep();
 	expect(await mailer.recent(1, "ben@mail.test")).toMatchObject([{ attempts: 3, dueAt: null }]);
 
-	const lost = mailerWith(webhook("http://127.0.0.1:9/"));
+	const lost = mailerWith(webhook(`${boxOf("lost")}?refuse=100`));
 	await lost.mailer.post("cal@mail.test", "reset", TEXT);
 	await lost.done();
 	for (let round = 0; round < 10; round++) {

@@ -1,5 +1,6 @@
 import { expect, inject, it } from "vitest";
 import { accessToken, call, PASSWORD, Person, signUp } from "./api.ts";
+import { env } from "./env.ts";
 import { Isolate } from "./isolate.ts";
 import { linkIn, outbox } from "./outbox.ts";
 
@@ -14,7 +15,7 @@ const provider = {
 	secret: "TEST_IDP_SECRET",
 };
 const api = new Isolate({
-	OIDC_PROVIDERS: [provider, { ...provider, id: "lost-idp", discoveryUrl: "http://127.0.0.1:9/none" }],
+	OIDC_PROVIDERS: [provider, { ...provider, id: "lost-idp", discoveryUrl: `${inject("outsideUrl")}/none` }],
 	TEST_IDP_SECRET: "the secret of the tests' client",
 	TRUSTED_REDIRECTS: [CLIENT, APP],
 	KAKAO_CLIENT_ID: "kakao-id",
@@ -126,6 +127,10 @@ it("a person signs in with a provider, reads her feed, and is the same the next 
 	await ida.post("from the provider");
 	expect(await ida.texts()).toEqual(["from the provider"]);
 	expect((await signIn("ida")).body.user.id).toBe(ida.id);
+	const kept = await env.IDENTITY.prepare("SELECT accessToken FROM account WHERE userId = ?")
+		.bind(ida.id)
+		.first<string>("accessToken");
+	expect(kept, "the provider's token is encrypted").toMatch(/^(\$ba\$.+|[0-9a-f]{80,})$/);
 });
 
 it("nothing happens before the client shows its secret", async () => {
@@ -243,4 +248,12 @@ it("a guest keeps the account with a provider, with the same id", async () => {
 	// It is a way into one account only.
 	expect((await signIn("gina", "/auth/link-social", eve.session)).body).toMatchObject({ code: "identity_taken" });
 	expect((await begin("/auth/link-social")).body).toMatchObject({ code: "session_invalid" });
+});
+
+it("settings that are half made stop the Worker, and say which", () => {
+	expect(() => new Isolate({ GOOGLE_CLIENT_ID: "x" })).toThrow(/GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET/);
+	expect(() => new Isolate({ OIDC_PROVIDERS: [provider] })).toThrow(/TEST_IDP_SECRET/);
+	expect(() => new Isolate({ OIDC_PROVIDERS: [{ ...provider, id: "kakao" }] })).toThrow(/OIDC_PROVIDERS/);
+	expect(() => new Isolate({ EMAIL_WEBHOOK_URL: "https://mail.test/" })).toThrow(/EMAIL_WEBHOOK_SECRET/);
+	expect(() => new Isolate({ EMAIL: env.MAIL_OUT })).toThrow(/EMAIL_FROM/);
 });

@@ -107,6 +107,7 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 		account: {
 			// No cookies go in or out. What binds the way back to whoever went is `codeChallenge` (social.ts).
 			skipStateCookieCheck: true,
+			encryptOAuthTokens: true,
 			...(occasion.linking
 				? { accountLinking: { allowDifferentEmails: true, trustedProviders: [String(occasion.provider)] } }
 				: {}),
@@ -137,8 +138,7 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 		logger: {
 			level: "error",
 			// The message alone: what comes with it may name somebody.
-			log: (_level, message, ...details) =>
-				reportFailure("better-auth", message || details.find((detail) => detail instanceof Error)?.name),
+			log: (_level, message, ...details) => reportFailure("better-auth", message || nameOf(details[0])),
 		},
 		plugins: [
 			username({
@@ -205,6 +205,12 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 			},
 		},
 	});
+}
+
+/** What a fault is called: an error's name, or the code that a provider answered. */
+function nameOf(fault: unknown): string {
+	if (fault instanceof Error) return fault.name;
+	return fault !== null && typeof fault === "object" && "error" in fault ? String(fault.error) : "unknown";
 }
 
 /** Who comes by a provider, or as a guest, brings no username: one that is free is made of the new id. */

@@ -125,7 +125,10 @@ export class SocialSignIn {
 			linking: linked !== undefined,
 		});
 		const location = response.headers.get("location");
-		if (location === null) throw new Problem("code_invalid");
+		if (location === null) {
+			await accepted(response);
+			throw new Problem("code_invalid");
+		}
 		const error = new URL(location).searchParams.get("error");
 		if (error !== null) throw new Problem(REFUSALS[error] ?? "code_invalid");
 

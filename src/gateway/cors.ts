@@ -12,6 +12,7 @@ const SENT = [
 	"Last-Event-ID",
 	"traceparent",
 	BOOKMARK_HEADER,
+	"X-Device-Id",
 	"X-Request-Id",
 ];
 /** What a client reads beside what every page may. */
