@@ -285,6 +285,40 @@ it("accounts that know each other and are erased at once leave nothing behind", 
 	expect((await cho.account()).friendCount).toBe(0);
 });
 
+it("an erasure waits while shards are switched from one database to another: some rows are found on neither", async () => {
+	const [ann, ben] = (await signUpMany(2)) as [Person, Person];
+	const post = await ben.post("x", { audience: "public" });
+	await ann.ok("PUT", `/v1/posts/${post.id}/like`);
+	await ann.ok("DELETE", "/v1/accounts/me", { password: PASSWORD });
+	await settled();
+	const { lives, fanout } = servicesOf(env);
+	await lives.sweep(Date.now() + 31 * DAY);
+	// The likes of Ben's shard are on their way, and have come nowhere yet.
+	const shard = logicalShardOf(ben.id as Id);
+	await databaseOf(ben)
+		.prepare("INSERT INTO moves (low, high, phase) VALUES (?, ?, 'fenced')")
+		.bind(shard, shard)
+		.run();
+	vi.spyOn(fanout.doorbell, "ring").mockResolvedValue();
+	await lives.sweep(Date.now() + 31 * DAY + 61_000);
+	vi.restoreAllMocks();
+	const job = await env.IDENTITY.prepare("SELECT job FROM lives WHERE account = ?").bind(ann.id).first<Id>("job");
+	const found = job && (await loadJob(fanout.shards, job));
+	if (!found) throw new Error("no job");
+	for (const outcome of ["later", "later"]) {
+		const again = await loadJob(fanout.shards, found.id);
+		if (again) expect(await fanout.lifeJobs.run(again as Job<TaskOf<"erase">>)).toBe(outcome);
+	}
+	expect((await remains(ann)).found.map(({ place }) => place)).toContain("IDENTITY.user");
+	await databaseOf(ben).prepare("DELETE FROM moves").run();
+	// By its clock the sweeper has a month until this is due.
+	await fanout.doorbell.ring([found.id]);
+	await settled();
+	expect((await remains(ann)).found).toEqual([]);
+	expect(await verify()).toEqual([]);
+	expect(await ben.ok("GET", `/v1/posts/${post.id}`)).toMatchObject({ likeCount: 0 });
+});
+
 it("an erased account is taken out of dead letters", async () => {
 	const [ann, ben] = await signUpMany(2);
 	if (!ann || !ben) throw new Error("nobody signed up");

@@ -27,6 +27,18 @@ export class Belongings {
 		return this.#shards.all();
 	}
 
+	/**
+	 * Whether a range of shards is just being switched from one database to another: then some rows are found on
+	 * neither. Both sides know of it for long after.
+	 */
+	async isSwitching(): Promise<boolean> {
+		for (const database of this.databases()) {
+			const found = await database.all(sql`SELECT 1 FROM moves WHERE phase <> 'copying' LIMIT 1`);
+			if (found.length > 0) return true;
+		}
+		return false;
+	}
+
 	/** Posts, latest first, from `before` (exclusive). */
 	async posts(account: Id, before: string, limit: number): Promise<OwnPost[]> {
 		const older = before === "" ? undefined : sql`AND id < ${before}`;

@@ -82,7 +82,7 @@ export class Erasure {
 	/** In order; a later version may add steps only at the end, or where running those after it twice does no harm. */
 	#steps(account: Id, job: Id): ((after: string) => Promise<Outcome>)[] {
 		const { accounts, belongings, exports, lives, sessions, timelines } = this.#services;
-		const all = (work: () => Promise<unknown>) => async (): Promise<Outcome> => {
+		const all = (work: () => Promise<unknown>) => async (): Promise<"done"> => {
 			await work();
 			return "done";
 		};
@@ -91,13 +91,13 @@ export class Erasure {
 			all(() => exports.forget(account)),
 			all(() => timelines.of(account).erase()),
 			(after) => this.#ties(account, after),
-			() => this.#likes(account),
-			() => this.#comments(account),
+			() => this.#everywhere(() => this.#likes(account)),
+			() => this.#everywhere(() => this.#comments(account)),
 			() => this.#posts(account),
 			async () => ((await belongings.awaited(account, job)) ? "later" : "done"),
 			() => this.#relations(account),
-			all(() => belongings.forgetMutes(account)),
-			all(() => belongings.forgetLetters(account)),
+			() => this.#everywhere(all(() => belongings.forgetMutes(account))),
+			() => this.#everywhere(all(() => belongings.forgetLetters(account))),
 			all(() => this.#listeners(account)),
 			// What was under way when these were erased first has ended since.
 			all(() => exports.forget(account)),
@@ -119,6 +119,12 @@ export class Erasure {
 		}
 		const last = rows.at(-1);
 		return last && rows.length === TIES ? { after: last.other } : "done";
+	}
+
+	/** What is on all databases is done when none of them could have hidden some of it. */
+	async #everywhere(work: () => Promise<Outcome>): Promise<Outcome> {
+		const outcome = await work();
+		return outcome === "done" && (await this.#services.belongings.isSwitching()) ? "later" : outcome;
 	}
 
 	async #likes(account: Id): Promise<Outcome> {
