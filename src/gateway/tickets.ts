@@ -1,5 +1,6 @@
 import { errors, jwtVerify, SignJWT } from "jose";
 import { type Id, isId } from "../store/ids.ts";
+import { isCompact } from "./compact.ts";
 import { Problem } from "./problem.ts";
 import type { Revocable } from "./revocations.ts";
 
@@ -31,6 +32,7 @@ export class TicketSeal {
 
 	/** @throws Problem `ticket_invalid` */
 	async open(sealed: string): Promise<{ token: Revocable & { viewer: Id }; ticket: string }> {
+		if (!isCompact(sealed)) throw new Problem("ticket_invalid");
 		try {
 			const { payload } = await jwtVerify(sealed, this.#key, {
 				algorithms: ["HS256"],
@@ -38,7 +40,7 @@ export class TicketSeal {
 				requiredClaims: ["sub", "sid", "iat", "jti", "exp"],
 			});
 			const { sub, sid, iat = 0, jti } = payload;
-			if (sub && isId(sub) && jti) {
+			if (typeof sub === "string" && isId(sub) && jti) {
 				return { token: { viewer: sub, session: String(sid), issuedAt: iat }, ticket: jti };
 			}
 		} catch (error) {

@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from "hono";
 import { errors, type JWTVerifyGetKey, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import { type Id, isId } from "../store/ids.ts";
+import { isCompact } from "./compact.ts";
 import type { Gateway } from "./openapi.ts";
 import { Problem } from "./problem.ts";
 import type { Revocable, Revocations } from "./revocations.ts";
@@ -137,7 +138,13 @@ const TOKEN_FAULTS = [
 	errors.JWKSMultipleMatchingKeys,
 ];
 
+/** Seconds by which the clock of whoever signed may be ahead. */
+const AHEAD = 60;
+/** Seconds from 1970 on that a Date can hold. */
+const LAST = 8.64e12;
+
 async function verifySignature(token: string, { keys, issuer, audience, now }: TokenRules): Promise<TokenClaims> {
+	if (!isCompact(token)) throw new Problem("token_invalid");
 	try {
 		const { payload } = await jwtVerify(token, keys, {
 			issuer,
@@ -147,7 +154,9 @@ async function verifySignature(token: string, { keys, issuer, audience, now }: T
 			currentDate: new Date(now()),
 		});
 		const { sub, sid, exp = 0, iat = 0, role } = payload;
-		if (sub && isId(sub) && typeof sid === "string" && sid !== "") {
+		// A revocation of all that was issued before a moment must not miss what says that it was issued later.
+		const isTimely = exp <= LAST && iat <= now() / 1000 + AHEAD;
+		if (isTimely && typeof sub === "string" && isId(sub) && typeof sid === "string" && sid !== "") {
 			return {
 				viewer: sub,
 				session: sid,
