@@ -2,6 +2,7 @@ import { generateKeyPair, SignJWT } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Answer, call, type Person, signUp } from "./api.ts";
 import { env } from "./env.ts";
+import { type Refusals, securityMatrix } from "./security-matrix.ts";
 
 /**
  * What every route must refuse, from one table. A route of `openapi.json` that is not in the table
@@ -18,7 +19,7 @@ interface World {
 	comment: string;
 }
 
-interface Case {
+interface Case extends Refusals<World> {
 	/** A path whose ids exist; `x` stands for Ann or her post. */
 	path: (world: World) => string;
 	/** A body that is good. */
@@ -49,6 +50,8 @@ const post = (more = "") => ({
 	missing: "post_not_found",
 	stranger: [404, "post_not_found"] as [number, string],
 });
+/** Whoever is blocked may block and mute the other all the same: docs/decisions.md, "What can be found out". */
+const BLOCKS_BACK: [number] = [204];
 const account = (more = "") => ({
 	path: (w: World) => `/v1/accounts/${w.ann.id}${more}`,
 	missing: "account_not_found",
@@ -98,7 +101,11 @@ const CASES: Record<string, Case> = {
 			username: ["other"],
 		},
 	},
-	"GET /v1/accounts": { path: (w) => `/v1/accounts?username=${w.ann.username}`, badQuery: { username: [""] } },
+	"GET /v1/accounts": {
+		path: (w) => `/v1/accounts?username=${w.ann.username}`,
+		badQuery: { username: [""] },
+		blocked: [404, "account_not_found"],
+	},
 	"GET /v1/accounts/{id}": account(),
 	"GET /v1/accounts/{id}/friends": { ...account("/friends"), badQuery: LIMITS },
 	"GET /v1/accounts/{id}/followers": { ...account("/followers"), badQuery: LIMITS },
@@ -108,6 +115,7 @@ const CASES: Record<string, Case> = {
 		path: () => "/v1/friend-requests",
 		body: (w) => ({ accountId: w.eve.id }),
 		badFields: { accountId: NOT_IDS, note: ["hi"] },
+		blocked: [404, "account_not_found"],
 	},
 	"GET /v1/friend-requests": {
 		path: () => "/v1/friend-requests",
@@ -126,16 +134,29 @@ const CASES: Record<string, Case> = {
 	"DELETE /v1/friends/{id}": { path: (w) => `/v1/friends/${w.eve.id}`, missing: "account_not_found" },
 	"PUT /v1/following/{id}": { path: (w) => `/v1/following/${w.eve.id}`, missing: "account_not_found" },
 	"DELETE /v1/following/{id}": { path: (w) => `/v1/following/${w.eve.id}`, missing: "account_not_found" },
-	"PUT /v1/blocks/{id}": { path: (w) => `/v1/blocks/${w.eve.id}`, missing: "account_not_found" },
-	"DELETE /v1/blocks/{id}": { path: (w) => `/v1/blocks/${w.eve.id}`, missing: "account_not_found" },
+	"PUT /v1/blocks/{id}": {
+		path: (w) => `/v1/blocks/${w.eve.id}`,
+		missing: "account_not_found",
+		blocked: BLOCKS_BACK,
+	},
+	"DELETE /v1/blocks/{id}": {
+		path: (w) => `/v1/blocks/${w.eve.id}`,
+		missing: "account_not_found",
+		blocked: BLOCKS_BACK,
+	},
 	"GET /v1/blocks": { path: () => "/v1/blocks", badQuery: LIMITS },
 	"PUT /v1/mutes/{id}": {
 		path: (w) => `/v1/mutes/${w.eve.id}`,
 		missing: "account_not_found",
+		blocked: BLOCKS_BACK,
 		body: () => ({}),
 		badFields: { expiresAt: ["soon", 5, null, "2020-01-01T00:00:00.000Z"], reason: ["x"] },
 	},
-	"DELETE /v1/mutes/{id}": { path: (w) => `/v1/mutes/${w.eve.id}`, missing: "account_not_found" },
+	"DELETE /v1/mutes/{id}": {
+		path: (w) => `/v1/mutes/${w.eve.id}`,
+		missing: "account_not_found",
+		blocked: BLOCKS_BACK,
+	},
 	"GET /v1/mutes": { path: () => "/v1/mutes", badQuery: LIMITS },
 	"POST /v1/posts": {
 		path: () => "/v1/posts",
@@ -183,6 +204,8 @@ const CASES: Record<string, Case> = {
 		path: () => "/v1/feed/marker",
 		body: (w) => ({ postId: w.post }),
 		badFields: { postId: NOT_IDS, force: ["yes", 1, null], unreadCount: [0] },
+		// A marker names a place in time, and nothing is looked up there.
+		blocked: [200],
 	},
 	"GET /v1/feed/entries/{id}": { ...post(), path: (w) => `/v1/feed/entries/${w.post}` },
 	"POST /ops/audit": {
@@ -413,6 +436,8 @@ describe.each(Object.entries(CASES))("%s", (name, test) => {
 		});
 	}
 });
+
+securityMatrix(CASES, () => world);
 
 it("someone who may see a post still cannot change it", async () => {
 	const [owner, friend] = await Promise.all([signUp("Owner"), signUp("Friend")]);
