@@ -8,7 +8,7 @@ import { streamRoutes } from "./feed/stream-routes.ts";
 import { syncRoutes } from "./feed/sync-routes.ts";
 import { limitBody, requireJson } from "./gateway/body.ts";
 import { carryBookmarks } from "./gateway/bookmarks.ts";
-import { privately } from "./gateway/conditional.ts";
+import { privately, unkept } from "./gateway/conditional.ts";
 import { createRouter } from "./gateway/openapi.ts";
 import { Problem, respondWithProblem } from "./gateway/problem.ts";
 import { requireToken } from "./gateway/tokens.ts";
@@ -44,7 +44,7 @@ export function createApp(services: Services) {
 	app.get("/healthz", (c) => c.json({ status: "ok" }));
 
 	const bookmarks = carryBookmarks(services.settings.READ_REPLICAS === "on", services.now);
-	app.use("/auth/*", bookmarks, limitBody(BODY), requireJson);
+	app.use("/auth/*", unkept, bookmarks, limitBody(BODY), requireJson);
 	// Before the token is required: a stream's can come in other ways.
 	app.route("/", streamRoutes(services));
 	app.route("/", publicPageRoutes(services));
@@ -52,6 +52,7 @@ export function createApp(services: Services) {
 	app.use("/v1/*", limitBody(BODY), requireJson, noteOwnWrites(services));
 	app.use(
 		"/ops/*",
+		unkept,
 		requireOperator(services.settings.OPERATOR_SECRET, services.tokens),
 		limitBody(IMPORT_BODY),
 		requireJson,

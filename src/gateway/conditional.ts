@@ -60,6 +60,12 @@ export const privately: MiddlewareHandler = async (c, next) => {
 	if (!c.res.headers.has("cache-control")) c.header("cache-control", "private, no-cache");
 };
 
+/** Nobody keeps the answer: it is a credential, or an operator's. */
+export const unkept: MiddlewareHandler = async (c, next) => {
+	await next();
+	if (!c.res.headers.has("cache-control")) c.header("cache-control", "no-store");
+};
+
 /** Weak comparison, as the RFC says: whoever compressed the answer may have made its tag a weak one. */
 function matches(condition: string, etag: string): boolean {
 	if (condition === etag) return true;

@@ -87,7 +87,8 @@ export function respondWithProblem(error: unknown, c: Context): Response {
 		...(problem.errors ? { errors: problem.errors } : {}),
 		requestId,
 	};
-	const headers: Record<string, string> = { "content-type": "application/problem+json" };
+	// Without it a cache may keep some of these as long as it likes (RFC 9110, section 15.1).
+	const headers: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store" };
 	// RFC 6750, section 3: a 401 says which scheme is wanted.
 	if (status === 401) headers["www-authenticate"] = "Bearer";
 	return c.body(JSON.stringify(document), status, headers);

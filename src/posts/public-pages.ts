@@ -4,9 +4,9 @@ import type { AccountStore } from "../accounts/store.ts";
 import type { Layered } from "../cache/layered.ts";
 import { type Rendered, sendRendered } from "../gateway/conditional.ts";
 import { encodeCursor } from "../gateway/cursor.ts";
-import { createRouter, type Gateway, idParam, invalid, pageQuery } from "../gateway/openapi.ts";
+import { createRouter, type Gateway, invalid, pageQuery } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
-import type { Id } from "../store/ids.ts";
+import { asId, type Id, isId } from "../store/ids.ts";
 import { type Fields, fieldsQuery, writeFields, writePage } from "./fields.ts";
 import { presentPost } from "./post.ts";
 import { decodePostCursor } from "./routes.ts";
@@ -38,7 +38,12 @@ export interface PublicPageServices {
 export function publicPageRoutes({ publicPages, now, defer }: PublicPageServices) {
 	return createRouter().get("/v1/accounts/:id/posts", async (c, next) => {
 		if (c.req.header("authorization") !== undefined) return next();
-		const question = c.req.url.slice(c.req.url.indexOf("/v1/accounts/"));
+		const { id } = c.req.param();
+		if (!isId(id)) throw new Problem("not_found");
+		const { url } = c.req;
+		const search = url.includes("?") ? url.slice(url.indexOf("?")) : "";
+		// Made anew, because a path can be written in many ways, and this names the page for everybody.
+		const question = `/v1/accounts/${id}/posts${search}`;
 		const asked = now();
 		const known = publicPages.peek(question);
 		if (known) {
@@ -84,16 +89,25 @@ export async function readPublicPages(
 	const pages = await Promise.all(
 		questions.map(async (question): Promise<[string, KeptPage][]> => {
 			const url = new URL(question, "https://edgefeed.internal");
-			const params = idParam.safeParse({ id: url.pathname.split("/")[3] });
-			if (!params.success) throw new Problem("not_found");
-			const query = querySchema.safeParse(Object.fromEntries(url.searchParams));
+			const id = asId(url.pathname.split("/")[3] ?? "");
+			const query = querySchema.safeParse(membersOf(url.searchParams));
 			if (!query.success) throw invalid(query.error);
 			const { limit, cursor, fields } = query.data;
-			const page = await readPublicPage(services, params.data.id, decodePostCursor(cursor), limit, fields);
+			const page = await readPublicPage(services, id, decodePostCursor(cursor), limit, fields);
 			return page ? [[question, page]] : [];
 		}),
 	);
 	return new Map(pages.flat());
+}
+
+/** A parameter that is there twice is a list, which no schema takes, as where a token is asked for. */
+function membersOf(search: URLSearchParams): Record<string, string | string[]> {
+	return Object.fromEntries(
+		Array.from(search.keys(), (name) => {
+			const values = search.getAll(name);
+			return [name, values.length === 1 ? (values[0] ?? "") : values];
+		}),
+	);
 }
 
 async function readPublicPage(

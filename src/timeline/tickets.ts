@@ -1,6 +1,9 @@
 /** How long a ticket waits to be used, in milliseconds. */
 export const TICKET_LIFETIME = 60_000;
 
+/** Tickets of one account that wait at once: another one takes the place of the oldest. */
+const MOST = 100;
+
 /** One-time passes to the owner's stream, for clients that can send neither a header nor a subprotocol. */
 export class Tickets {
 	readonly #sql: SqlStorage;
@@ -15,6 +18,8 @@ export class Tickets {
 	/** `tokenExpiresAt` is that of the access token that asked, in Unix milliseconds: the stream ends with it. */
 	issue(tokenExpiresAt: number, now: number): { ticket: string; goodUntil: number } {
 		this.#sql.exec(`DELETE FROM tickets WHERE good_until < ?`, now);
+		const oldest = `SELECT ticket FROM tickets ORDER BY good_until DESC LIMIT -1 OFFSET ?`;
+		this.#sql.exec(`DELETE FROM tickets WHERE ticket IN (${oldest})`, MOST - 1);
 		const ticket = crypto.randomUUID();
 		const goodUntil = Math.min(now + TICKET_LIFETIME, tokenExpiresAt);
 		this.#sql.exec(`INSERT INTO tickets VALUES (?, ?, ?)`, ticket, goodUntil, tokenExpiresAt);
