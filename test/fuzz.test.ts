@@ -1,8 +1,10 @@
 import fc from "fast-check";
+import { base64url } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
 import { PROBLEMS, type ProblemCode } from "../src/gateway/problem.ts";
 import { call, ORIGIN, PASSWORD, type Person, signUp, worker } from "./api.ts";
 import { env } from "./env.ts";
+import { Isolate } from "./isolate.ts";
 import { type Document, type Operation, operationsOf, Requests, type Sent } from "./requests.ts";
 import { settled } from "./settled.ts";
 
@@ -139,6 +141,8 @@ describe("a request that is wrong in one thing is refused, and changes nothing",
 	let before: Record<string, unknown>;
 	beforeAll(async () => {
 		before = await state();
+		// Else it would be easy to find it unchanged.
+		expect(Object.values(before).filter((rows) => !Array.isArray(rows) || rows.length > 0).length).toBeGreaterThan(12);
 	});
 
 	it.each(named)("%s", { timeout: TIMEOUT }, async (_, operation) => {
@@ -158,6 +162,82 @@ describe("a request that is wrong in one thing is refused, and changes nothing",
 			{ numRuns: RUNS },
 		);
 		expect(await state()).toEqual(before);
+	});
+});
+
+/** Headers that something reads, here or on the way. */
+const HEADERS = [
+	"accept",
+	"accept-language",
+	"authorization",
+	"cf-connecting-ip",
+	"content-type",
+	"cookie",
+	"idempotency-key",
+	"if-modified-since",
+	"if-none-match",
+	"last-event-id",
+	"origin",
+	"range",
+	"sec-websocket-protocol",
+	"traceparent",
+	"tracestate",
+	"user-agent",
+	"x-act-as",
+	"x-device-id",
+	"x-feed-bookmark",
+	"x-forwarded-for",
+	"x-forwarded-host",
+	"x-operator-secret",
+	"x-request-id",
+];
+const bookmark = (value: unknown) => base64url.encode(JSON.stringify(value));
+const headerText = fc.oneof(
+	fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)), maxLength: 60 }),
+	fc.constantFrom(
+		'"',
+		'W/"x", *',
+		"*",
+		"bytes=0-",
+		"bearer, x",
+		"Bearer ",
+		"x".repeat(9000),
+		"en;q=9, *;q=x",
+		"__proto__",
+	),
+	fc.constantFrom(...[[], {}, null, { __proto__: 1 }, 5, "x"].map(bookmark)),
+	fc
+		.tuple(
+			fc.constantFrom("SHARD_0", "SHARD_1", "__proto__", "IDENTITY"),
+			fc.constantFrom("0", "ffffffff-ffffffff", "-", "zz", ""),
+			fc.integer(),
+		)
+		.map(([database, at, time]) => bookmark({ [database]: [at, time] })),
+);
+
+describe("headers of any kind", () => {
+	const isolate = new Isolate({ READ_REPLICAS: "on" });
+	const some = operations.filter(({ method, path }) => method === "GET" && path !== "/v1/feed/events");
+
+	it("break nothing, also where replicas are read and pages are kept", { timeout: TIMEOUT }, async () => {
+		const sent = fc
+			.constantFrom(...some)
+			.chain((operation) => fc.tuple(fc.constant(operation), requests.fitting(operation)));
+		const headers = fc.dictionary(fc.constantFrom(...HEADERS), headerText, { maxKeys: 4 });
+		await fc.assert(
+			fc.asyncProperty(sent, headers, fc.boolean(), async ([operation, { path }], more, isKnown) => {
+				const token = isKnown && more.authorization === undefined ? people[0]?.token : undefined;
+				const { status, body, headers } = await isolate.call("GET", path, { token, headers: more });
+				const what = `${operation.name} answered ${status} to ${JSON.stringify(more)}: ${JSON.stringify(body).slice(0, 300)}`;
+				expect(status, what).toBeLessThan(500);
+				if (status >= 400)
+					expect([headers.get("content-type"), PROBLEMS[body.code as ProblemCode]?.[0]], what).toEqual([
+						"application/problem+json",
+						status,
+					]);
+			}),
+			{ numRuns: RUNS * 10 },
+		);
 	});
 });
 

@@ -18,18 +18,47 @@ export const FEATURES = [
 	"reactions",
 	"sockets",
 	"markers",
+	"export",
 ] as const;
 export type Feature = (typeof FEATURES)[number];
 
 /**
- * The feature that a route belongs to; null: never switched off, because it only takes something back or ends
- * something. A test wants every route here that changes something, save those of operators.
+ * The feature that a route belongs to; null: never switched off, because it only takes something back, ends
+ * something or keeps an account safe. A test wants every route here that changes something, save those of operators.
  */
 export const ROUTE_FEATURES: Readonly<Record<string, Feature | null>> = {
 	"POST /auth/sign-up/email": "sign-up",
 	"POST /auth/sign-in/email": "sign-in",
 	"POST /auth/sign-in/username": "sign-in",
+	"POST /auth/sign-in/social": "sign-in",
+	"POST /auth/sign-in/code": "sign-in",
+	"POST /auth/sign-in/anonymous": "sign-up",
+	"POST /auth/upgrade": "sign-up",
+	"POST /auth/callback/{provider}": "sign-in",
+	"POST /auth/link-social": "sign-in",
+	"POST /auth/two-factor/verify-totp": "sign-in",
+	"POST /auth/two-factor/verify-backup-code": "sign-in",
+	"POST /auth/two-factor/enable": null,
+	"POST /auth/two-factor/disable": null,
+	"POST /auth/two-factor/generate-backup-codes": null,
+	"POST /auth/passkey/generate-authenticate-options": "sign-in",
+	"POST /auth/passkey/verify-authentication": "sign-in",
+	"POST /auth/passkey/generate-register-options": null,
+	"POST /auth/passkey/verify-registration": null,
+	"POST /auth/passkey/delete-passkey": null,
+	"POST /auth/refresh": null,
 	"POST /auth/sign-out": null,
+	"POST /auth/change-email": null,
+	"POST /auth/change-password": null,
+	"POST /auth/request-password-reset": null,
+	"POST /auth/reset-password": null,
+	"POST /auth/send-verification-email": null,
+	"DELETE /v1/sessions": null,
+	"DELETE /v1/sessions/{id}": null,
+	"DELETE /v1/accounts/me": null,
+	"POST /v1/accounts/me/deactivate": null,
+	"POST /v1/accounts/me/reactivate": null,
+	"POST /v1/accounts/me/export": "export",
 	"GET /v1/accounts": "search",
 	"PATCH /v1/accounts/me": "profiles",
 	"POST /v1/friend-requests": "friend-requests",
