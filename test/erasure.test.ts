@@ -113,6 +113,8 @@ async function expectNothingLeft({
 	const { found, kept } = await remains(zoe);
 	expect(found).toEqual([]);
 	for (const { place } of kept) expect(place).toMatch(/^IDENTITY\.(audit_log|revocations)$/);
+	const letters = env.IDENTITY.prepare("SELECT count(*) AS n FROM emails WHERE recipient = ?").bind(zoe.email);
+	expect(await letters.first("n")).toBe(0);
 	expect(await verify()).toEqual([]);
 	expect(await drift()).toBe(0);
 	for (const who of others) {

@@ -150,8 +150,12 @@ export class Identity {
 
 	/** The session that a request's token is of, and its account. */
 	async session(request: Request) {
-		const { headers } = await this.#known(request);
-		return this.auth(request).api.getSession({ headers, query: { disableRefresh: true } });
+		return this.#sessionOf(await this.#known(request));
+	}
+
+	#sessionOf(known: Request) {
+		const { headers } = known;
+		return this.auth(known).api.getSession({ headers, query: { disableRefresh: true } });
 	}
 
 	/**
@@ -161,7 +165,7 @@ export class Identity {
 	async signOut(original: Request): Promise<Response> {
 		// Known before its session ends: afterwards nobody could tell whose token it is.
 		const request = await this.#known(original);
-		const found = await this.session(request);
+		const found = await this.#sessionOf(request);
 		if (found) {
 			const { id, userId } = found.session;
 			const requestId = request.headers.get("x-request-id") ?? undefined;

@@ -171,6 +171,7 @@ export class Lives {
 					OR instr(lower(value), '"' || ${email} || '"') > 0`,
 				)
 				.bind(account),
+			database.prepare(`DELETE FROM emails WHERE recipient = ${email}`).bind(account),
 			// Sessions, credentials and whatever else refers to it go with it.
 			database.prepare("DELETE FROM user WHERE id = ?").bind(account),
 			database.prepare("DELETE FROM lives WHERE account = ?").bind(account),

@@ -37,7 +37,7 @@ export interface RemainsServices {
 }
 
 /** Tables of the identity database whose rows stay until they are old, and hold nothing but the account's id. */
-const KEPT = new Set(["audit_log", "revocations"]);
+const KEPT = new Set(["audit_log", "flag_versions", "revocations"]);
 /** What people write: they may name whom they like. */
 const WRITTEN = new Set(["text", "link", "bio", "display_name", "avatar_url"]);
 
