@@ -28,6 +28,9 @@ function textOf(part: unknown): string {
 	return typeof part === "string" ? part : JSON.stringify(part);
 }
 
+/** The name of the keys that the service trusts: an id, as it gives its own. */
+export const TRUSTED = "0000000000KEY";
+
 /** A pair of keys for ES256, and all the texts that its public one is known by. */
 export class Keys {
 	readonly kid: string;
@@ -54,7 +57,7 @@ export class Keys {
 	static async trusted(): Promise<Keys> {
 		// The service's own is made first: it signs with the newest.
 		await call("GET", "/auth/jwks");
-		const keys = await Keys.make("trusted");
+		const keys = await Keys.make(TRUSTED);
 		await env.IDENTITY.prepare(
 			"INSERT INTO jwks (id, publicKey, privateKey, alg, crv, createdAt) VALUES (?, ?, 'null', 'ES256', 'P-256', ?)",
 		)

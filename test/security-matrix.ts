@@ -3,7 +3,7 @@ import { PROBLEMS, type ProblemCode } from "../src/gateway/problem.ts";
 import { ROLES } from "../src/gateway/tokens.ts";
 import { type Answer, accessToken, call, eventually, type Person, signUp } from "./api.ts";
 import { env } from "./env.ts";
-import { claimsOf, confused, Keys, seconds, unsigned } from "./forge.ts";
+import { claimsOf, confused, Keys, seconds, TRUSTED, unsigned } from "./forge.ts";
 
 /**
  * Every route against every bad credential, by rule: what a route answers follows from what its entry in the table
@@ -110,7 +110,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
 	"another key of the same name": ["token_invalid", ({ twin, viewer }) => twin.sign(claimsOf(viewer.id))],
 	"an unknown key": ["token_invalid", ({ unknown, viewer }) => unknown.sign(claimsOf(viewer.id))],
 	"a jwk in the header": brought(({ jwk }) => ({ jwk })),
-	"a jwk in the header, under a good name": brought(({ jwk }) => ({ jwk, kid: "trusted" })),
+	"a jwk in the header, under a good name": brought(({ jwk }) => ({ jwk, kid: TRUSTED })),
 	"a jku in the header": brought(() => ({ jku: "https://evil.test/jwks.json" })),
 	"an x5u in the header": brought(() => ({ x5u: "https://evil.test/cert.pem", x5c: ["MIIB"] })),
 	"a crit that nobody knows": wrong(

@@ -168,7 +168,7 @@ export function requireToken(
 	};
 }
 
-/** The token of an `Authorization` header. @throws Problem `token_missing` */
+/** The token of an `Authorization` header. @throws Problem `token_missing`, or `token_invalid` for what is none at a look */
 function bearer(authorization = ""): string {
 	const space = authorization.indexOf(" ");
 	const scheme = authorization.slice(0, space);
@@ -176,6 +176,7 @@ function bearer(authorization = ""): string {
 	if ((scheme !== "Bearer" && scheme.toLowerCase() !== "bearer") || token === "" || token.includes(" ")) {
 		throw new Problem("token_missing");
 	}
+	if (!isCompact(token)) throw new Problem("token_invalid");
 	return token;
 }
 
@@ -197,7 +198,6 @@ const AHEAD = 60;
 const LAST = 8.64e12;
 
 async function verifySignature(token: string, { keys, issuer, audience, now }: TokenRules): Promise<TokenClaims> {
-	if (!isCompact(token)) throw new Problem("token_invalid");
 	try {
 		const { payload } = await jwtVerify(token, keys, {
 			issuer,
