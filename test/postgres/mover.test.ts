@@ -3,8 +3,7 @@ import type { SQL } from "drizzle-orm";
 import { sql } from "drizzle-orm";
 import { SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
 import { expect, it } from "vitest";
-import init from "../../migrations/shard/0001_init.sql?raw";
-import moving from "../../migrations/shard/0002_moving.sql?raw";
+import { readMigrations } from "../../scripts/migrations.ts";
 import { AccountStore } from "../../src/accounts/store.ts";
 import { LikeStore } from "../../src/posts/likes.ts";
 import { PostStore } from "../../src/posts/store.ts";
@@ -24,7 +23,7 @@ const renderer = new SQLiteAsyncDialect();
 /** What D1 is, in this process. */
 function sqlite(): ShardDatabase {
 	const database = new DatabaseSync(":memory:");
-	for (const migration of [init, moving]) database.exec(migration);
+	for (const { text } of readMigrations("migrations/shard")) database.exec(text);
 	const run = (statement: SQL) => {
 		const { sql: text, params } = renderer.sqlToQuery(statement);
 		return database.prepare(text).all(...(params as string[])) as Row[];
