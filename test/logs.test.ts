@@ -98,6 +98,18 @@ describe("the line of a request", () => {
 		expect(requests(lines)[1]).toMatchObject({ status: 304, cache: "HIT" });
 	});
 
+	it("and its trace cost a kept page nothing when nobody asks for either", async () => {
+		const isolate = new Isolate({ LOG_REQUESTS: "errors" });
+		await isolate.as(ann, "GET", "/v1/feed");
+		const lines = collectLines();
+		const plain = await isolate.as(ann, "GET", "/v1/feed");
+		expect([plain.headers.get("x-cache"), plain.headers.get("traceresponse")]).toEqual(["HIT", null]);
+		const traced = await isolate.as(ann, "GET", "/v1/feed", undefined, { traceparent: CALLER });
+		expect(traced.headers.get("x-cache")).toBe("HIT");
+		expect(traced.headers.get("traceresponse")).toMatch(new RegExp(`^00-${TRACE}-[\\da-f]{16}-00$`));
+		expect(requests(lines)).toEqual([]);
+	});
+
 	it("names each account in its own way, the same each time", async () => {
 		const [ben, eve] = await signUpMany(2);
 		const isolate = new Isolate({ LOG_REQUESTS: "on" });

@@ -3,6 +3,7 @@ import { verifyPassword } from "better-auth/crypto";
 import type { AuditTrail } from "../audit-entry.ts";
 import { Problem } from "../gateway/problem.ts";
 import { HIDDEN } from "../gateway/tokens.ts";
+import { nameInLog } from "../log.ts";
 import { reportFailure } from "../report.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { type Doorbell, promiseOnce } from "../store/outbox.ts";
@@ -149,7 +150,7 @@ export class Lives {
 			try {
 				await this.#tend(account, now);
 			} catch (error) {
-				reportFailure("an account's life was not settled", error, { account });
+				reportFailure("an account's life was not settled", error, { account: nameInLog(account) });
 				await this.#putOff(account, now + SETTLE_AFTER).catch(() => undefined);
 			}
 		}

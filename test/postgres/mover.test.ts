@@ -3,7 +3,9 @@ import type { SQL } from "drizzle-orm";
 import { sql } from "drizzle-orm";
 import { SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
 import { expect, it } from "vitest";
-import { readMigrations } from "../../scripts/migrations.ts";
+import init from "../../migrations/shard/0001_init.sql?raw";
+import moving from "../../migrations/shard/0002_moving.sql?raw";
+import life from "../../migrations/shard/0003_life.sql?raw";
 import { AccountStore } from "../../src/accounts/store.ts";
 import { LikeStore } from "../../src/posts/likes.ts";
 import { PostStore } from "../../src/posts/store.ts";
@@ -23,7 +25,7 @@ const renderer = new SQLiteAsyncDialect();
 /** What D1 is, in this process. */
 function sqlite(): ShardDatabase {
 	const database = new DatabaseSync(":memory:");
-	for (const { text } of readMigrations("migrations/shard")) database.exec(text);
+	for (const migration of [init, moving, life]) database.exec(migration);
 	const run = (statement: SQL) => {
 		const { sql: text, params } = renderer.sqlToQuery(statement);
 		return database.prepare(text).all(...(params as string[])) as Row[];
