@@ -49,23 +49,5 @@ export const ja = {
 	internal_error: "サーバーで問題が発生しました",
 	unavailable: "サービスの一部が利用できません",
 	timed_out: "時間内に応答できませんでした",
-<<<<<<< HEAD
-=======
-	link_invalid: "リンクは使用済みか、期限切れか、正しくありません",
-	code_invalid: "コードが違うか、使用済みか、期限切れです",
-	passkey_invalid: "パスキーを確認できませんでした",
-	email_not_verified: "先にメールアドレスの確認が必要です",
-	provider_not_found: "ログインに使えないサービスです",
-	identity_taken: "この外部サービスのアカウントはすでに別の人に結び付けられています",
-	not_anonymous: "ゲストのアカウントではありません",
-	two_factor_enabled: "二要素認証はすでに有効です",
-	two_factor_not_enabled: "二要素認証は有効になっていません",
-	act_as_missing: "X-Act-As ヘッダーで、キーが代行するアカウントを指定してください",
-	scope_missing: "このキーでは許可されていません",
-	session_not_found: "セッションが見つかりません",
-	account_deactivated: "アカウントは停止中か、まもなく削除されます",
-	reauthentication_required: "パスワードの入力か、再度のログインが必要です",
-	export_not_found: "エクスポートが見つかりません",
->>>>>>> 0c7fbb1df6ae791cb057f80b11d0feb24017e574
 	feature_disabled: "この機能は現在停止しています",
 } as const;

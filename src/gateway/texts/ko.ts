@@ -49,23 +49,5 @@ export const ko = {
 	internal_error: "서버에서 문제가 발생했습니다",
 	unavailable: "서비스의 일부를 사용할 수 없습니다",
 	timed_out: "시간 안에 응답하지 못했습니다",
-<<<<<<< HEAD
-=======
-	link_invalid: "링크가 이미 사용되었거나, 만료되었거나, 올바르지 않습니다",
-	code_invalid: "코드가 틀렸거나, 이미 사용되었거나, 만료되었습니다",
-	passkey_invalid: "패스키를 확인할 수 없습니다",
-	email_not_verified: "먼저 이메일 주소를 확인해야 합니다",
-	provider_not_found: "로그인에 사용할 수 없는 서비스입니다",
-	identity_taken: "다른 서비스의 계정이 이미 다른 사람에게 연결되어 있습니다",
-	not_anonymous: "게스트 계정이 아닙니다",
-	two_factor_enabled: "2단계 인증이 이미 켜져 있습니다",
-	two_factor_not_enabled: "2단계 인증이 켜져 있지 않습니다",
-	act_as_missing: "X-Act-As 헤더에 키가 대신할 계정을 지정해야 합니다",
-	scope_missing: "이 키로는 할 수 없는 작업입니다",
-	session_not_found: "존재하지 않는 세션입니다",
-	account_deactivated: "비활성화되었거나 곧 삭제될 계정입니다",
-	reauthentication_required: "비밀번호를 입력하거나 다시 로그인해야 합니다",
-	export_not_found: "존재하지 않는 내보내기입니다",
->>>>>>> 0c7fbb1df6ae791cb057f80b11d0feb24017e574
 	feature_disabled: "현재 사용할 수 없는 기능입니다",
 } as const;

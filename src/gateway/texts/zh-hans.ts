@@ -49,24 +49,5 @@ export const zhHans = {
 	internal_error: "服务器出现问题",
 	unavailable: "服务的一部分不可用",
 	timed_out: "未能及时响应",
-<<<<<<< HEAD
 	feature_disabled: "该功能目前已关闭",
-=======
-	link_invalid: "链接已被使用、已过期或无效",
-	code_invalid: "验证码错误、已被使用或已过期",
-	passkey_invalid: "通行密钥未被接受",
-	email_not_verified: "需要先验证邮箱地址",
-	provider_not_found: "不支持使用该服务登录",
-	identity_taken: "该外部服务的账号已与他人关联",
-	not_anonymous: "该账号不是访客账号",
-	two_factor_enabled: "两步验证已启用",
-	two_factor_not_enabled: "两步验证未启用",
-	act_as_missing: "X-Act-As 标头必须指明密钥所代表的账号",
-	scope_missing: "该密钥无权执行此操作",
-	session_not_found: "会话不存在",
-	account_deactivated: "账号已停用或即将被删除",
-	reauthentication_required: "需要输入密码或重新登录",
-	export_not_found: "导出不存在",
-	feature_disabled: "此功能目前已关闭",
->>>>>>> 0c7fbb1df6ae791cb057f80b11d0feb24017e574
 } as const;
