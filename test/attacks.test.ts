@@ -180,15 +180,13 @@ it("tickets of a stream do not pile up: of more than a hundred the newest are go
 	webSocket?.close();
 });
 
-it("whoever asks for the head of a stream gets it, and holds no stream", async () => {
+it("whoever asks for the head of a stream holds none", async () => {
 	const eve = await signUp("Eve");
 	const ask = (method: string, token: string) =>
 		worker.fetch(`${ORIGIN}/v1/feed/events`, { method, headers: { authorization: `Bearer ${token}` } });
 	for (let n = 0; n < 40; n++) {
-		const { status, headers } = await ask("HEAD", eve.token);
-		expect([status, headers.get("content-type")]).toEqual([200, "text/event-stream"]);
+		expect((await ask("HEAD", eve.token)).status).toBe(405);
 	}
-	expect((await ask("HEAD", `${eve.token}x`)).status).toBe(401);
 	const { status, body } = await ask("GET", eve.token);
 	expect(status).toBe(200);
 	await body?.cancel();

@@ -130,7 +130,8 @@ function check({ name, statuses }: Operation, { status, type, text }: Got, perso
 	for (const [, cursor = ""] of text.matchAll(/"(?:next|prev)":"([\w-]+)"/g)) {
 		if (cursors.length < 100) cursors.push(cursor);
 	}
-	if (name.startsWith("POST /auth/sign-")) return;
+	// To whom mail was sent is what operators ask there.
+	if (name.startsWith("POST /auth/sign-") || name === "GET /ops/outbox") return;
 	for (const [address] of text.matchAll(emails)) expect(address, what).toBe(person.email);
 }
 

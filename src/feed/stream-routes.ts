@@ -112,11 +112,6 @@ export function streamRoutes({ timelines, tokens, tickets }: StreamServices) {
 			requireGet(c);
 			const query = c.req.valid("query");
 			const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
-			// A HEAD comes here too, and its answer's body is dropped unread: a stream would stay open for nobody.
-			if (c.req.raw.method === "HEAD") {
-				await authenticate(c, query.ticket);
-				return c.body(null, 200, headers);
-			}
 			const { webSocket } = await connect(c, query, c.req.valid("header")["last-event-id"] ?? query.since);
 			if (!webSocket) throw new Problem("unavailable");
 			return c.body(events(webSocket), 200, headers);
