@@ -86,15 +86,13 @@ export function createApp(services: Services) {
 	// Before bodies must be JSON: a browser comes back from Apple with a form.
 	app.route("/", callbackRoutes(services));
 	app.use("/auth/*", requireJson);
-	app.use(
-		"/auth/*",
-		limitSignIns({
-			limits: services.settings.RATE_LIMITS,
-			throttle: services.throttle,
-			secret: services.settings.AUTH_SECRET,
-			familiar: (name, network) => services.familiar.has(name, network),
-		}),
-	);
+	const guesses = limitSignIns({
+		limits: services.settings.RATE_LIMITS,
+		throttle: services.throttle,
+		secret: services.settings.AUTH_SECRET,
+		familiar: (name, network) => services.familiar.has(name, network),
+	});
+	app.use("/auth/*", guesses);
 	app.use("/v1/*", limitStrangers(limits), switches);
 	// Before the token is required: a stream's can come in other ways.
 	app.route("/", configRoutes({ ...services, clientLimits: { ...services.clientLimits, bodyBytes: BODY } }));
@@ -102,6 +100,7 @@ export function createApp(services: Services) {
 	app.route("/", publicPageRoutes(services));
 	app.use("/v1/*", timeout, privately, requireToken(services.tokens, openToHidden), bookmarks);
 	app.use("/v1/*", limitAccount(limits), limitBody(BODY), requireJson, noteOwnWrites(services));
+	app.use("/v1/accounts/me", guesses);
 	app.use(
 		"/ops/*",
 		unkept,

@@ -66,6 +66,21 @@ describe("a network", () => {
 		expect(networkOfAddress("192.0.2.1")).toBe("192.0.2.1");
 	});
 
+	it("guesses the password that deletes an account as often as one to sign in", async () => {
+		const ann = await signUp("Ann");
+		const at = isolate({ "sign-in": { limit: 2, seconds: 60 } });
+		const here = network();
+		const guess = () =>
+			at.call("DELETE", "/v1/accounts/me", {
+				token: ann.token,
+				body: { password: "wrong wrong" },
+				headers: from(here),
+			});
+		for (let time = 0; time < 2; time++) expect((await guess()).status).toBe(401);
+		expectRefusal(await guess(), "sign-in");
+		expect((await at.call("GET", "/v1/accounts/me", { token: ann.token, headers: from(here) })).status).toBe(200);
+	});
+
 	it("makes so many accounts", async () => {
 		const at = isolate({ "sign-up": { limit: 2, seconds: 60 } });
 		const here = network();

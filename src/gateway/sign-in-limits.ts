@@ -9,9 +9,10 @@ type SignInClass = "sign-in" | "sign-up" | "reset";
 
 /** What tries a secret, what makes accounts and what sends mails. */
 const CLASSES: readonly (readonly [RegExp, SignInClass])[] = [
-	[/^\/auth\/(?:sign-up|sign-in\/anonymous)(?:\/|$)/, "sign-up"],
-	[/^\/auth\/(?:sign-in|two-factor|change-password|passkey\/verify-authentication)(?:\/|$)/, "sign-in"],
-	[/^\/auth\/(?:request-password-reset|reset-password|send-verification-email|change-email)(?:\/|$)/, "reset"],
+	[/^POST \/auth\/(?:sign-up|sign-in\/anonymous)(?:\/|$)/, "sign-up"],
+	[/^POST \/auth\/(?:sign-in|two-factor|change-password|passkey\/verify-authentication)(?:\/|$)/, "sign-in"],
+	[/^POST \/auth\/(?:request-password-reset|reset-password|send-verification-email|change-email)(?:\/|$)/, "reset"],
+	[/^DELETE \/v1\/accounts\/me$/, "sign-in"],
 ];
 
 /** Longer ones are no names: the route refuses them. */
@@ -58,7 +59,7 @@ export function limitSignIns({ limits, throttle, secret, familiar }: SignInLimit
 	};
 
 	return async (c, next) => {
-		const kind = c.req.method === "POST" ? classOf(c.req.path) : undefined;
+		const kind = classOf(`${c.req.method} ${c.req.path}`);
 		if (kind === undefined) return next();
 		const network = networkOf(c);
 		const verdict = await take(kind, network);
@@ -83,8 +84,8 @@ function show(c: Context, kind: SignInClass, limits: Limits, { remaining, wait }
 	if (!c.res.headers.has("RateLimit")) showQuota(c, kind, limits[kind], remaining, wait / 1000);
 }
 
-function classOf(path: string): SignInClass | undefined {
-	return CLASSES.find(([pattern]) => pattern.test(path))?.[1];
+function classOf(route: string): SignInClass | undefined {
+	return CLASSES.find(([pattern]) => pattern.test(route))?.[1];
 }
 
 function patienceOf({ failures }: Limits) {
