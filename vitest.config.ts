@@ -16,6 +16,8 @@ const redis = Object.fromEntries(
 /** Everything runs in workerd, save what needs Postgres: PGlite loads its WebAssembly from files, which workerd does not. */
 export default defineConfig({
 	test: {
+		// Two cores are enough for two files: what waits for a queue or a clock leaves the other one the time.
+		maxWorkers: 2,
 		projects: [
 			{
 				plugins: [
