@@ -45,7 +45,7 @@ import { requireOperator } from "./ops/secret.ts";
 import { serverKeyRoutes } from "./ops/server-keys.ts";
 import { shardRoutes } from "./ops/shards.ts";
 import { verifyRoutes } from "./ops/verify.ts";
-import { publicPageRoutes } from "./posts/public-pages.ts";
+import { publicPageRoutes, sendKeptPublic } from "./posts/public-pages.ts";
 import { reactionRoutes } from "./posts/reaction-routes.ts";
 import { postRoutes } from "./posts/routes.ts";
 import type { Services } from "./services.ts";
@@ -73,6 +73,7 @@ export function createApp(services: Services) {
 		app.use("/auth/*", allowOrigins(CORS_ORIGINS));
 	}
 	app.use("/v1/feed", sendKept(services));
+	app.use("/v1/accounts/:id/posts", sendKeptPublic(services));
 	app.use(observe(services.requestLog, services.now, services.annotate));
 
 	app.get("/healthz", (c) => c.json({ status: "ok" }));

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
-import { SECURITY_HEADERS } from "./headers.ts";
 import type { Gateway } from "./openapi.ts";
 
 /** An answer that is made once and sent as often as it is asked for. */
@@ -17,7 +16,11 @@ export interface Piece {
 	readonly tag: string;
 }
 
-const OF_CONTENT = { ...SECURITY_HEADERS, "content-type": "application/json" };
+/**
+ * What is sniffed by nobody is no document, so that what else browsers are told of documents (headers.ts) means nothing
+ * here, where most requests end.
+ */
+const OF_CONTENT = { "x-content-type-options": "nosniff", "content-type": "application/json" };
 
 const encoder = new TextEncoder();
 

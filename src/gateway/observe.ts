@@ -4,6 +4,8 @@ import type { Gateway } from "./openapi.ts";
 import type { RequestLog } from "./request-log.ts";
 import { routeOf } from "./route.ts";
 
+const OF_EVERY_ANSWER = Object.entries(SECURITY_HEADERS);
+
 /**
  * Does what belongs to a request under its trace, and writes about it when it is answered.
  *
@@ -17,10 +19,13 @@ export function observe(
 	return async (c, next) => {
 		const startedAt = now();
 		const trace = log.trace(c);
-		// Before there is an answer: a header that is set on one copies it.
-		for (const [name, value] of Object.entries(SECURITY_HEADERS)) c.header(name, value);
-		c.header("traceresponse", trace.traceparent);
 		await trace.run(next);
+		const { headers, status } = c.res;
+		// Problems and rendered pages have theirs; a socket's answer is another's, and cannot be given any.
+		if (status !== 101 && !headers.has("x-content-type-options")) {
+			for (const [name, value] of OF_EVERY_ANSWER) headers.set(name, value);
+			headers.set("traceresponse", trace.traceparent);
+		}
 		annotate({ "http.route": routeOf(c), "edgefeed.trace": trace.id });
 		log.answered(c, c.res, startedAt);
 	};

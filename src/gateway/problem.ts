@@ -3,6 +3,7 @@ import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { describe, writeLine } from "../log.ts";
 import { ShardUnavailable } from "../store/database.ts";
+import type { Trace } from "../trace.ts";
 import { SECURITY_HEADERS } from "./headers.ts";
 import { type Language, languageFor } from "./language.ts";
 import { routeOf } from "./route.ts";
@@ -117,8 +118,10 @@ export function respondWithProblem(error: unknown, c: Context): Response {
 		...(problem.errors ? { errors: problem.errors } : {}),
 		requestId,
 	};
+	const trace: Trace | undefined = c.get("trace");
 	const headers: Record<string, string> = {
 		...SECURITY_HEADERS,
+		...(trace ? { traceresponse: trace.traceparent } : {}),
 		"content-type": "application/problem+json",
 		"content-language": language,
 		// Without it a cache may keep some of these as long as it likes (RFC 9110, section 15.1).

@@ -1,11 +1,14 @@
 import { z } from "@hono/zod-openapi";
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import type { AccountStore } from "../accounts/store.ts";
 import type { Layered } from "../cache/layered.ts";
+import { networkOf } from "../gateway/address.ts";
 import { type Rendered, sendRendered } from "../gateway/conditional.ts";
 import { encodeCursor } from "../gateway/cursor.ts";
+import type { RateLimits } from "../gateway/limits.ts";
 import { createRouter, type Gateway, invalid, pageQuery } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
+import type { RequestLog } from "../gateway/request-log.ts";
 import { asId, type Id, isId } from "../store/ids.ts";
 import { type Fields, fieldsQuery, writeFields, writePage } from "./fields.ts";
 import { presentPost } from "./post.ts";
@@ -34,16 +37,38 @@ export interface PublicPageServices {
 	defer: (work: Promise<unknown>) => void;
 }
 
+/**
+ * Sends a page that is kept, to whoever shows no token, before anything else is done: only what nobody is told of, or is
+ * fast, goes the long way.
+ */
+export function sendKeptPublic({
+	publicPages,
+	now,
+	limits,
+	requestLog,
+}: PublicPageServices & { limits: RateLimits; requestLog: RequestLog }): MiddlewareHandler<Gateway> {
+	return (c, next) => {
+		if (c.req.method !== "GET" || c.req.header("authorization") !== undefined) return next();
+		const id = c.req.param("id") ?? "";
+		const known = isId(id) ? publicPages.peek(questionOf(id, c.req.url)) : undefined;
+		const age = known ? now() - known.asOf : Number.POSITIVE_INFINITY;
+		if (!known || age > FRESH || requestLog.wants(c) || !limits.passes("open", networkOf(c))) return next();
+		return Promise.resolve(send(c, known.value, age, "HIT"));
+	};
+}
+
+/** Made anew, because a path can be written in many ways, and this names the page for everybody. */
+function questionOf(id: Id, url: string): string {
+	return `/v1/accounts/${id}/posts${url.includes("?") ? url.slice(url.indexOf("?")) : ""}`;
+}
+
 /** Mounted before the token is required: a request with one goes on to the page that its owner sees. */
 export function publicPageRoutes({ publicPages, now, defer }: PublicPageServices) {
 	return createRouter().get("/v1/accounts/:id/posts", async (c, next) => {
 		if (c.req.header("authorization") !== undefined) return next();
 		const { id } = c.req.param();
 		if (!isId(id)) throw new Problem("not_found");
-		const { url } = c.req;
-		const search = url.includes("?") ? url.slice(url.indexOf("?")) : "";
-		// Made anew, because a path can be written in many ways, and this names the page for everybody.
-		const question = `/v1/accounts/${id}/posts${search}`;
+		const question = questionOf(id, c.req.url);
 		const asked = now();
 		const known = publicPages.peek(question);
 		if (known) {
