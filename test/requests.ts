@@ -219,7 +219,10 @@ export class Requests {
 		}
 		for (const { name, in: where, schema } of parameters) {
 			if (where === "path") {
-				spoil(fc.constantFrom(...NO_IDS), (sent, id) => ({
+				// What is no id may be a good name of something else.
+				const fits = schema.pattern === undefined ? undefined : new RegExp(schema.pattern);
+				const wrong = NO_IDS.filter((id) => !fits?.test(id));
+				spoil(fc.constantFrom(...wrong), (sent, id) => ({
 					...sent,
 					path: replaced(sent.path, path, id),
 					fault: name,
