@@ -1,5 +1,5 @@
-import { createHmac } from "node:crypto";
 import { LRUCache } from "lru-cache";
+import { hmac } from "./digest.ts";
 import type { Id } from "./store/ids.ts";
 import { Trace } from "./trace.ts";
 
@@ -54,7 +54,7 @@ class AccountNames {
 	of(account: Id): string {
 		const known = this.#names.get(account);
 		if (known !== undefined) return known;
-		const name = createHmac("sha256", `log:${this.#secret}`).update(account).digest("base64url").slice(0, LENGTH);
+		const name = hmac(`log:${this.#secret}`, account).slice(0, LENGTH);
 		this.#names.set(account, name);
 		return name;
 	}

@@ -49,7 +49,7 @@ import { Belongings } from "./life/belongings.ts";
 import { Erasure } from "./life/erasure.ts";
 import { Exporting } from "./life/exporting.ts";
 import { Exports } from "./life/exports.ts";
-import { nameAccountsBy } from "./log.ts";
+import { nameAccountsBy, nameInLog, writeLine } from "./log.ts";
 import { Mailer } from "./mail/mailer.ts";
 import { BoundSender, type EmailSender, WebhookSender } from "./mail/senders.ts";
 import { Metrics, Tally } from "./metrics.ts";
@@ -505,5 +505,5 @@ function tokenIssue(
 /** The one place that hears of everything that a server does as somebody else. */
 function noteActing(metrics: Metrics, acting: Acting): void {
 	metrics.add("server_key_uses", 1);
-	console.log(JSON.stringify({ level: "info", message: "a server acts for an account", ...acting }));
+	writeLine("info", "a server acts for an account", { ...acting, account: nameInLog(acting.account) });
 }

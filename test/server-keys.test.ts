@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { nameInLog } from "../src/log.ts";
 import { servicesOf } from "../src/services.ts";
 import type { Id } from "../src/store/ids.ts";
 import { type Answer, accessToken, call, eventually, ORIGIN, type Person, signUp, worker } from "./api.ts";
@@ -170,9 +171,10 @@ describe("the key of a server", () => {
 		const lines = log.mock.calls.map(([line]) => JSON.parse(String(line)));
 		const acts = lines.filter((line) => line.key === key.id);
 		expect(acts).toMatchObject([
-			{ account: ann.id, method: "GET", path: "/v1/accounts/me" },
-			{ account: ann.id, method: "GET", path: "/v1/feed" },
+			{ account: nameInLog(ann.id as Id), method: "GET", route: "/v1/accounts/me" },
+			{ account: nameInLog(ann.id as Id), method: "GET", route: "/v1/feed" },
 		]);
+		expect(JSON.stringify(lines)).not.toContain(ann.id);
 		expect(JSON.stringify(lines)).not.toContain(key.secret);
 		await eventually(async () =>
 			expect((await listed(key.id))?.lastUsedDay).toBe(new Date().toISOString().slice(0, 10)),

@@ -1,5 +1,5 @@
 import { base64url } from "jose";
-import { sha256 } from "../gateway/digest.ts";
+import { sha256 } from "../digest.ts";
 import type { Id } from "../store/ids.ts";
 
 /** Milliseconds for which the token before the last one brings the same successor: for who lost the answer. */

@@ -1,11 +1,12 @@
 import type { Context } from "hono";
 import { base64url } from "jose";
 import { LRUCache } from "lru-cache";
+import { same, sha256 } from "../digest.ts";
 import { type Id, isId } from "../store/ids.ts";
-import { sha256 } from "./digest.ts";
 import type { Gateway } from "./openapi.ts";
 import { Problem } from "./problem.ts";
 import type { Revocable, Revocations } from "./revocations.ts";
+import { routeOf } from "./route.ts";
 import type { TokenClaims } from "./tokens.ts";
 
 /** What a server may do with its key: `read` and `write` as an account that it names, the others as itself. */
@@ -39,9 +40,8 @@ export interface Acting {
 	key: Id;
 	account: Id;
 	method: string;
-	/** The path of the request, without its query. */
-	path: string;
-	requestId: string;
+	/** The pattern of the route. */
+	route: string;
 }
 
 export interface ServerKeysOptions {
@@ -107,12 +107,12 @@ export class ServerKeys {
 		const { revocations, acted, now } = this.#options;
 		const { key, session, until } = await this.#key(authorization);
 		const account = c.req.header(ACT_AS_HEADER);
-		const { method, path } = c.req;
+		const { method } = c.req;
 		if (account === undefined || !isId(account)) throw new Problem("act_as_missing");
 		const scope = method === "GET" || method === "HEAD" ? "read" : "write";
 		if (!key.scopes.includes(scope)) throw new Problem("scope_missing", `The key has no scope ${scope}`);
 		if (!(await this.#exists(account))) throw new Problem("account_not_found");
-		acted({ key: key.id, account, method, path, requestId: c.get("requestId") ?? "" });
+		acted({ key: key.id, account, method, route: routeOf(c) });
 		const claims = { session, viewer: account, issuedAt: Math.floor(now() / 1000) };
 		if (revocations.has(claims)) throw new Problem("token_revoked");
 		// As nobody but a user, whatever the account's role is.
@@ -138,7 +138,7 @@ export class ServerKeys {
 			return known;
 		}
 		const key = await register.byId(id);
-		if (!key || !same(await sha256(text), key.hash)) throw new Problem("token_invalid");
+		if (!key || !(await same(await sha256(text), key.hash))) throw new Problem("token_invalid");
 		if (key.revokedAt !== null) throw new Problem("token_revoked");
 		if (key.expiresAt !== null && key.expiresAt <= now()) throw new Problem("token_expired");
 		const found = {
@@ -171,10 +171,4 @@ export class ServerKeys {
 /** So that a key is noted as used on each day that it is. */
 function nextDay(now: number): number {
 	return (Math.floor(now / DAY) + 1) * DAY;
-}
-
-/** Two digests of the same length, in a time that tells nothing. */
-function same(a: string, b: string): boolean {
-	const encoder = new TextEncoder();
-	return a.length === b.length && crypto.subtle.timingSafeEqual(encoder.encode(a), encoder.encode(b));
 }

@@ -1,6 +1,6 @@
-import { createHmac } from "node:crypto";
 import type { Context, MiddlewareHandler } from "hono";
 import type { Throttle, Verdict } from "../cache/throttle.ts";
+import { hmac } from "../digest.ts";
 import { networkOf } from "./address.ts";
 import { type LimitSettings, type Limits, type QuotaName, refuse, showQuota, waitFor } from "./limits.ts";
 import { Problem } from "./problem.ts";
@@ -36,10 +36,7 @@ export interface SignInLimitsOptions {
  */
 export function limitSignIns({ limits, throttle, secret, familiar }: SignInLimitsOptions): MiddlewareHandler {
 	if (limits === "off") return (_c, next) => next();
-	const key = (kind: string, ...subject: string[]) =>
-		`${kind}/${createHmac("sha256", secret)
-			.update(JSON.stringify([kind, ...subject]))
-			.digest("base64url")}`;
+	const key = (kind: string, ...subject: string[]) => `${kind}/${hmac(secret, JSON.stringify([kind, ...subject]))}`;
 	const take = (kind: QuotaName, subject: string) =>
 		throttle.take(key(kind, subject), { limit: limits[kind].limit, window: limits[kind].seconds * 1000 });
 

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from "hono";
+import { same } from "../digest.ts";
 import type { Gateway } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { Scope } from "../gateway/server-keys.ts";
@@ -35,11 +36,4 @@ async function operatorOf(
 		if (error instanceof Problem) return undefined;
 		throw error;
 	}
-}
-
-/** Compares digests, so that the time it takes tells nothing of the secret or its length. */
-async function same(a: string, b: string): Promise<boolean> {
-	const digest = (text: string) => crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-	const [left, right] = await Promise.all([digest(a), digest(b)]);
-	return crypto.subtle.timingSafeEqual(left, right);
 }
