@@ -188,7 +188,7 @@ export class Identity {
 	async changePassword(request: Request): Promise<Response> {
 		const found = await this.session(request);
 		if (!found) throw new Problem("session_invalid");
-		const endOthers = () => this.#endOthers(found.user.id as Id, found.session.id);
+		const endOthers = () => this.#options.sessions.endOthers(found.user.id as Id, found.session.id);
 		const response = await this.handle(request, { beforePassword: endOthers });
 		if (response.ok) await endOthers();
 		return response;
@@ -204,14 +204,6 @@ export class Identity {
 		const response = await this.handle(request, { beforePassword: endAll });
 		if (response.ok) await endAll();
 		return response;
-	}
-
-	async #endOthers(account: Id, session: string): Promise<void> {
-		const { results } = await this.#options.database
-			.prepare("SELECT id FROM session WHERE userId = ? AND id <> ?")
-			.bind(account, session)
-			.all<{ id: string }>();
-		for (const { id } of results) await this.#options.sessions.end(id);
 	}
 
 	/**
