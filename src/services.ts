@@ -1,11 +1,10 @@
-import { tracing, waitUntil } from "cloudflare:workers";
+import { tracing } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
 import { ExternalIdentities } from "./accounts/external.ts";
 import { FamiliarNetworks } from "./accounts/familiar.ts";
 import { Identity } from "./accounts/identity.ts";
 import { IssuerKeys } from "./accounts/issuer-keys.ts";
 import { Lives } from "./accounts/lives.ts";
-import { type ClientCredentials, Providers, SOCIAL, type Social } from "./accounts/providers.ts";
 import { RefreshTokens } from "./accounts/refresh.ts";
 import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
 import { ServerKeyTable } from "./accounts/server-keys.ts";
@@ -13,15 +12,10 @@ import { Sessions } from "./accounts/sessions.ts";
 import { KEYS_KEPT, SigningKeys } from "./accounts/signing-keys.ts";
 import { SocialSignIn } from "./accounts/social.ts";
 import { AccountStore } from "./accounts/store.ts";
-import { Breaker } from "./cache/breaker.ts";
-import { EdgeCache } from "./cache/edge.ts";
-import { EmbeddedGrid, EmbeddedThrottle } from "./cache/embedded.ts";
 import { Layered } from "./cache/layered.ts";
-import { Memory } from "./cache/memory.ts";
-import { RedisGrid, RedisThrottle } from "./cache/redis.ts";
-import { SteadyThrottle } from "./cache/throttle.ts";
 import { FlagTable, SharedFlags } from "./config/flag-table.ts";
 import { LiveFlags } from "./config/live-flags.ts";
+import { layersOf, NOT_AT_ALL, providersOf, senderOf, throttleOf } from "./configured.ts";
 import { type Env, parseSettings, type Settings } from "./env.ts";
 import { ConnectedAccounts } from "./fanout/channel.ts";
 import type { FanoutServices, LifeJobs } from "./fanout/consume.ts";
@@ -51,7 +45,6 @@ import { Exporting } from "./life/exporting.ts";
 import { Exports } from "./life/exports.ts";
 import { nameAccountsBy, nameInLog, writeLine } from "./log.ts";
 import { Mailer } from "./mail/mailer.ts";
-import { BoundSender, type EmailSender, WebhookSender } from "./mail/senders.ts";
 import { Metrics, Tally } from "./metrics.ts";
 import { AuditLog } from "./ops/audit-log.ts";
 import { Verifier } from "./ops/verifier.ts";
@@ -89,7 +82,7 @@ export function perEnvironment<T>(make: (env: Env) => T): (env: Env) => T {
 	};
 }
 
-/** The services of an environment. This is the only place that builds any. */
+/** The services of an environment. This is the only place that builds any; configured.ts has what the settings choose between. */
 export const servicesOf = perEnvironment(build);
 
 function build(env: Env) {
@@ -399,81 +392,8 @@ function inSpan<T>(name: string, work: () => T): T {
 /** An id that no account has: the first of all. */
 const NOBODY = "0000000000000" as Id;
 
-/** How old what many read may be, in milliseconds: a part of the five seconds after which everybody sees a change. */
-const SHARED_BOUND = 4000;
-const NOT_AT_ALL = -1;
 /** Milliseconds. */
 const DAY = 86_400_000;
-/** Bytes of an isolate's 128 MB for values kept in memory. */
-const MEMORY = 16 * 1024 * 1024;
-/** Milliseconds that a reader waits for a layer at most. */
-const EDGE_LIMIT = 100;
-const GRID_LIMIT = 50;
-
-/** Where values are kept near their readers, and what a reader through them needs beside. */
-function layersOf(env: Env, settings: Settings, tally: Tally, now: () => number) {
-	const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = settings;
-	if (url !== undefined && token === undefined)
-		throw new Error("UPSTASH_REDIS_REST_URL wants UPSTASH_REDIS_REST_TOKEN");
-	const grid =
-		url !== undefined && token !== undefined
-			? new RedisGrid({ url, token, now })
-			: new EmbeddedGrid(env.GRID, settings.DEFAULT_REGION);
-	return {
-		memory: new Memory(MEMORY, now),
-		edge: new Breaker(new EdgeCache(now), { limit: EDGE_LIMIT, tally, now }),
-		grid: new Breaker(grid, { limit: GRID_LIMIT, tally, now }),
-		/** Without the breaker, which hides its failures. */
-		bareGrid: grid,
-		tally,
-		bound: settings.CACHE_SHARED === "on" ? SHARED_BOUND : NOT_AT_ALL,
-		/** Has work go on after the answer of the request, message or call that it is done in. */
-		defer: waitUntil as (work: Promise<unknown>) => void,
-		now,
-	};
-}
-
-/** Where limits are counted that must be exact: beside the data grid. */
-function throttleOf(env: Env, settings: Settings, tally: Tally, now: () => number) {
-	const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = settings;
-	const exact =
-		url !== undefined && token !== undefined
-			? new RedisThrottle({ url, token })
-			: new EmbeddedThrottle(env.GRID, settings.DEFAULT_REGION);
-	return new SteadyThrottle(exact, { tally, now });
-}
-
-/** Who sends e-mail: nobody, where nobody is set up. */
-function senderOf(env: Env, settings: Settings, now: () => number): EmailSender | undefined {
-	const { EMAIL_FROM: from, EMAIL_WEBHOOK_URL: url, EMAIL_WEBHOOK_SECRET: secret } = settings;
-	if (env.EMAIL !== undefined) {
-		if (from === undefined) throw new Error("the binding EMAIL wants EMAIL_FROM");
-		return new BoundSender(env.EMAIL, from);
-	}
-	if (url === undefined) return undefined;
-	if (secret === undefined) throw new Error("EMAIL_WEBHOOK_URL wants EMAIL_WEBHOOK_SECRET");
-	return new WebhookSender({ url, secret, now });
-}
-
-/** Whom people can sign in with. */
-function providersOf(env: Env, settings: Settings): Providers {
-	const social = new Map<Social, ClientCredentials>();
-	for (const name of SOCIAL) {
-		const upper = name.toUpperCase() as Uppercase<Social>;
-		const clientId = settings[`${upper}_CLIENT_ID`];
-		const clientSecret = settings[`${upper}_CLIENT_SECRET`];
-		if (clientId !== undefined && clientSecret !== undefined) social.set(name, { clientId, clientSecret });
-		else if (clientId !== clientSecret)
-			throw new Error(`${upper}_CLIENT_ID and ${upper}_CLIENT_SECRET want each other`);
-	}
-	const oidc = settings.OIDC_PROVIDERS.map(({ secret, ...provider }) => {
-		const clientSecret = env[secret];
-		if (typeof clientSecret !== "string") throw new Error(`OIDC_PROVIDERS names ${secret}, which is not bound`);
-		return { ...provider, clientSecret };
-	});
-	return new Providers(social, oidc);
-}
-
 function queueOf(env: Env, name: string): Queue<ChunkMessage> {
 	const queue = env[name];
 	if (queue === undefined) throw new Error(`there is no queue ${name} bound`);
