@@ -10,6 +10,7 @@ import { memory } from "./memory.ts";
 import { post } from "./post.ts";
 import { read } from "./read/read.ts";
 import { type Check, record } from "./results.ts";
+import { web } from "./web/web.ts";
 
 /** Those that answer with checks have targets. */
 const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<readonly Check[] | undefined>>> = {
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<readonly C
 	cost,
 	likes,
 	read,
+	web,
 	delivery: async () => void (await delivery()),
 	memory: async () => void (await memory()),
 	/** Measured inside workerd, where the object's storage can be watched. */

@@ -141,7 +141,8 @@ export function openWorker(
 			d1Databases: Object.fromEntries(inD1),
 			hyperdrives: { ...postgres },
 			...(inside ? ceilings(options) : {}),
-			bindings: { ...(bindings as Record<string, string>), ...variables },
+			// Nothing here asks others' servers.
+			bindings: { ...(bindings as Record<string, string>), LINK_PREVIEWS: "off", ...variables },
 			modules: [{ type: "ESModule", path: worker }],
 			modulesRoot: join(worker, ".."),
 			// The local runtime fires no crons: GET /cdn-cgi/local/scheduled does.

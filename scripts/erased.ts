@@ -1,5 +1,5 @@
 /**
- * Looks for what is left of an account, in every database table, its timeline object and the bucket of exports:
+ * Looks for what is left of an account, in every database table, its timeline object and the buckets of exports and media:
  *
  *   npm run erased -- <account id> [--url http://localhost:8787]
  *

@@ -2,6 +2,9 @@
 import { encodeId, type Id, LOGICAL_SHARDS, logicalShardOf } from "../src/store/ids.ts";
 import { type Language, Teller } from "./stories.ts";
 
+/** Of every account that `npm run seed` makes. */
+export const SEED_PASSWORD = "edgefeed-demo";
+
 export interface NetworkOptions {
 	seed: number;
 	accounts: number;

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Provider } from "oidc-provider";
 import type { TestProject } from "vitest/node";
+import { openIdProvider } from "./openid-provider.ts";
+import { Pages } from "./pages.ts";
 
 /** Where the provider sends browsers back to. */
 const CALLBACK = "https://feed.test/auth/callback/test-idp";
@@ -12,13 +13,16 @@ interface Received {
 }
 
 /**
- * What is outside of the Worker, in Node beside it: an OpenID provider where everybody may sign in with any name, and a
- * webhook that takes e-mail (`POST /mail/{box}`; `?refuse=N` refuses the first N) and tells what it got (`GET`).
+ * What is outside of the Worker, in Node beside it: an OpenID provider where everybody may sign in with any name, a
+ * webhook that takes e-mail (`POST /mail/{box}`; `?refuse=N` refuses the first N) and tells what it got (`GET`), and the
+ * pages of the internet ({@link Pages}).
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+	const pages = new Pages();
 	const boxes = new Map<string, Received[]>();
 	let provider: (request: IncomingMessage, response: ServerResponse) => void = () => {};
 	const server = createServer((request, response) => {
+		if (pages.handle(request, response)) return;
 		const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
 		if (!pathname.startsWith("/mail/")) return provider(request, response);
 		const box = boxes.get(pathname) ?? [];
@@ -36,29 +40,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 	});
 	await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
 	const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-	provider = new Provider(url, {
-		clients: [
-			{
-				client_id: "edgefeed",
-				client_secret: "the secret of the tests' client",
-				redirect_uris: [CALLBACK],
-				token_endpoint_auth_method: "client_secret_post",
-			},
-		],
-		claims: { openid: ["sub"], email: ["email", "email_verified"], profile: ["name"] },
-		// Nobody has no address; whoever is called "unverified…" has not confirmed it.
-		findAccount: (_ctx: unknown, id: string) => ({
-			accountId: id,
-			claims: () => ({
-				sub: id,
-				name: `${id} of the provider`,
-				...(id.startsWith("nobody") ? {} : { email: `${id}@idp.test`, email_verified: !id.startsWith("unverified") }),
-			}),
-		}),
-		conformIdTokenClaims: false,
-		pkce: { required: () => true },
-		cookies: { keys: ["a key of the tests"] },
-	}).callback();
+	provider = openIdProvider(url, CALLBACK);
 	project.provide("outsideUrl", url);
 	return async () => {
 		server.closeAllConnections();

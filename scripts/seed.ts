@@ -11,9 +11,7 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Client, operatorSecret } from "./client.ts";
-import { expectedFeed, makeNetwork, type Network } from "./network.ts";
-
-export const SEED_PASSWORD = "edgefeed-demo";
+import { expectedFeed, makeNetwork, type Network, SEED_PASSWORD } from "./network.ts";
 
 const { values } = parseArgs({
 	options: {

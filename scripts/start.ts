@@ -11,6 +11,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { DEV_VARS, ROOT, STATE } from "./client.ts";
+import { setScene } from "./scene.ts";
 
 const port = Number(process.env.PORT ?? 8787);
 const url = `http://localhost:${port}`;
@@ -60,13 +61,15 @@ if (!existsSync(seeded)) {
 		spawnNode(["scripts/seed.ts", "--url", url, ...DEMO, "--until", demoUntil()], "inherit"),
 		"loading the demo data",
 	);
+	await setScene(url);
 	writeFileSync(seeded, new Date().toISOString());
 }
 console.log(`
 Edgefeed is running at ${url}
 
+  the web app     ${url}
+  sign in as      demo, password edgefeed-demo     (or anyone of the demo: they have the same password)
   API reference   ${url}/docs
-  sign in as      demo, password edgefeed-demo     (or anyone: see /v1/accounts)
   its e-mail      curl ${url}/ops/outbox -H "X-Operator-Secret: …" (OPERATOR_SECRET in ${DEV_VARS})
   the main job    npm run demo -- --url ${url}
   more data       npm run seed -- --url ${url} --accounts 1000

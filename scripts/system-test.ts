@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ROOT } from "./client.ts";
 import { freePort } from "./free-port.ts";
+import { printed, READY } from "./whole-system.ts";
 
 const state = mkdtempSync(join(tmpdir(), "edgefeed-"));
 const port = await freePort();
@@ -21,7 +22,7 @@ let server: ChildProcess | undefined;
 try {
 	await check("npm start serves within two minutes, with demo data", async () => {
 		server = spawn("npm", ["start"], { cwd: ROOT, env, stdio: ["ignore", "pipe", "inherit"], detached: true });
-		await printed(server, "Ctrl-C stops it", 120_000);
+		await printed(server, READY, 120_000);
 	});
 	await check("npm run demo", () => npm("run", "--silent", "demo", "--", "--url", url));
 	await check("npm run seed, with 20 feeds verified post for post", () =>
@@ -42,8 +43,8 @@ try {
 			"20",
 		),
 	);
-	await check("the API reference is served", async () => {
-		for (const path of ["/docs", "/docs/swagger-ui-bundle.js", "/openapi.json"]) {
+	await check("the web app and the API reference are served", async () => {
+		for (const path of ["/", "/docs", "/docs/swagger-ui-bundle.js", "/openapi.json"]) {
 			const response = await fetch(url + path);
 			if (!response.ok) throw new Error(`${path} answered ${response.status}`);
 		}
@@ -90,22 +91,6 @@ async function npm(...args: string[]): Promise<void> {
 	child.stderr.on("data", (chunk) => (output += chunk));
 	const code = await new Promise<number | null>((exit) => child.on("exit", exit));
 	if (code !== 0) throw new Error(`npm ${args.join(" ")} exited with ${code}:\n${output}`);
-}
-
-async function printed(child: ChildProcess, text: string, patience: number): Promise<void> {
-	let output = "";
-	await new Promise<void>((seen, gone) => {
-		const timer = setTimeout(() => gone(new Error(`not within ${patience / 1000} s:\n${output}`)), patience);
-		const done = (finish: () => void) => {
-			clearTimeout(timer);
-			finish();
-		};
-		child.stdout?.on("data", (chunk) => {
-			output += chunk;
-			if (output.includes(text)) done(seen);
-		});
-		child.on("exit", (code) => done(() => gone(new Error(`it exited with ${code}:\n${output}`))));
-	});
 }
 
 async function answers(): Promise<boolean> {

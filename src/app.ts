@@ -1,10 +1,12 @@
 import { requestId } from "hono/request-id";
 import { authRoutes } from "./accounts/auth-routes.ts";
+import { recordCredentials } from "./accounts/credential-log.ts";
 import { emailRoutes } from "./accounts/email-routes.ts";
 import { factorRoutes } from "./accounts/factor-routes.ts";
 import { lifeRoutes, openToHidden } from "./accounts/life-routes.ts";
 import { passkeyRoutes } from "./accounts/passkey-routes.ts";
 import { callbackRoutes, providerRoutes } from "./accounts/provider-routes.ts";
+import { Redirects } from "./accounts/redirects.ts";
 import { accountRoutes } from "./accounts/routes.ts";
 import { sessionRoutes } from "./accounts/session-routes.ts";
 import { configRoutes } from "./config/routes.ts";
@@ -13,6 +15,7 @@ import { noteOwnWrites } from "./feed/own-writes.ts";
 import { feedRoutes, sendKept } from "./feed/routes.ts";
 import { streamRoutes } from "./feed/stream-routes.ts";
 import { syncRoutes } from "./feed/sync-routes.ts";
+import { wantsAppPage } from "./gateway/app-page.ts";
 import { limitBody, requireJson } from "./gateway/body.ts";
 import { carryBookmarks } from "./gateway/bookmarks.ts";
 import { privately, unkept } from "./gateway/conditional.ts";
@@ -22,6 +25,7 @@ import { limitAccount, limitNetwork, limitStrangers } from "./gateway/limits.ts"
 import { methodsOf } from "./gateway/methods.ts";
 import { observe } from "./gateway/observe.ts";
 import { createRouter } from "./gateway/openapi.ts";
+import { withOperationIds } from "./gateway/operations.ts";
 import { Problem, respondWithProblem } from "./gateway/problem.ts";
 import { sendReadiness } from "./gateway/readiness.ts";
 import { limitSignIns } from "./gateway/sign-in-limits.ts";
@@ -30,8 +34,11 @@ import { requireToken } from "./gateway/tokens.ts";
 import { blockRoutes } from "./graph/block-routes.ts";
 import { followRoutes } from "./graph/follow-routes.ts";
 import { friendRoutes } from "./graph/friend-routes.ts";
+import { searchRoutes } from "./graph/search-routes.ts";
 import { exportRoutes } from "./life/export-routes.ts";
 import { remainsRoutes } from "./life/remains.ts";
+import { mediaRoutes, partRoutes } from "./media/routes.ts";
+import { fileRoutes } from "./media/serve.ts";
 import { auditRoutes } from "./ops/audit.ts";
 import { auditLogRoutes, recordOperators } from "./ops/audit-log-routes.ts";
 import { deadLetterRoutes } from "./ops/dead-letters.ts";
@@ -48,6 +55,7 @@ import { verifyRoutes } from "./ops/verify.ts";
 import { publicPageRoutes, sendKeptPublic } from "./posts/public-pages.ts";
 import { reactionRoutes } from "./posts/reaction-routes.ts";
 import { postRoutes } from "./posts/routes.ts";
+import { previewImageRoutes, previewRoutes } from "./previews/routes.ts";
 import type { Services } from "./services.ts";
 import type { Id } from "./store/ids.ts";
 
@@ -62,7 +70,10 @@ export function createApp(services: Services) {
 	app.onError(respondWithProblem);
 	app.notFound((c) => {
 		const methods = methodsOf(app, c);
-		if (methods.length === 0) return respondWithProblem(new Problem("not_found"), c);
+		if (methods.length === 0) {
+			if (wantsAppPage(c.req.raw)) return services.appPage(c.req.raw);
+			return respondWithProblem(new Problem("not_found"), c);
+		}
 		c.header("allow", methods.join(", "));
 		return respondWithProblem(new Problem("method_not_allowed"), c);
 	});
@@ -71,6 +82,7 @@ export function createApp(services: Services) {
 	if (CORS_ORIGINS.length > 0) {
 		app.use("/v1/*", allowOrigins(CORS_ORIGINS));
 		app.use("/auth/*", allowOrigins(CORS_ORIGINS));
+		app.use("/media/*", allowOrigins(CORS_ORIGINS));
 	}
 	app.use("/v1/feed", sendKept(services));
 	app.use("/v1/accounts/:id/posts", sendKeptPublic(services));
@@ -78,6 +90,10 @@ export function createApp(services: Services) {
 
 	app.get("/healthz", (c) => c.json({ status: "ok" }));
 	app.get("/readyz", (c) => sendReadiness(c, services.readiness));
+
+	// Before other files, whose paths begin alike.
+	app.route("/", previewImageRoutes(services));
+	app.route("/", fileRoutes(services));
 
 	const bookmarks = carryBookmarks(services.settings.READ_REPLICAS === "on", services.now);
 	const timeout = limitTime(REQUEST_TIMEOUT_SECONDS * 1000, services.defer);
@@ -93,13 +109,17 @@ export function createApp(services: Services) {
 		secret: services.settings.AUTH_SECRET,
 		familiar: (name, network) => services.familiar.has(name, network),
 	});
-	app.use("/auth/*", guesses);
+	app.use("/auth/*", guesses, recordCredentials(services));
 	app.use("/v1/*", limitStrangers(limits), switches);
 	// Before the token is required: a stream's can come in other ways.
 	app.route("/", configRoutes({ ...services, clientLimits: { ...services.clientLimits, bodyBytes: BODY } }));
 	app.route("/", streamRoutes(services));
 	app.route("/", publicPageRoutes(services));
-	app.use("/v1/*", timeout, privately, requireToken(services.tokens, openToHidden), bookmarks);
+	// A part of an upload is large, takes the time that its sender's network takes, and is no JSON.
+	const identified = requireToken(services.tokens, openToHidden);
+	app.use("/v1/media/:id/parts/:part", privately, identified, bookmarks, limitAccount(limits));
+	app.route("/", partRoutes(services));
+	app.use("/v1/*", timeout, privately, identified, bookmarks);
 	app.use("/v1/*", limitAccount(limits), limitBody(BODY), requireJson, noteOwnWrites(services));
 	app.use("/v1/accounts/me", guesses);
 	app.use(
@@ -120,7 +140,7 @@ export function createApp(services: Services) {
 	const signIn = {
 		...services,
 		defaultRegion: services.settings.DEFAULT_REGION,
-		redirects: services.settings.TRUSTED_REDIRECTS,
+		redirects: new Redirects(services.settings.TRUSTED_REDIRECTS, (request) => services.identity.originOf(request)),
 		passkeys: { domain: services.settings.PASSKEY_DOMAIN, origins: services.settings.PASSKEY_ORIGINS },
 		requireVerification: services.settings.REQUIRE_EMAIL_VERIFICATION === "on",
 	};
@@ -137,8 +157,11 @@ export function createApp(services: Services) {
 	app.route("/", friendRoutes(services));
 	app.route("/", followRoutes(services));
 	app.route("/", blockRoutes(services));
+	app.route("/", searchRoutes(services));
+	app.route("/", mediaRoutes(services));
 	app.route("/", postRoutes(services));
 	app.route("/", reactionRoutes(services));
+	app.route("/", previewRoutes(services));
 	app.route("/", feedRoutes(services));
 	app.route("/", syncRoutes(services));
 	app.route("/", deliveryRoutes(services));
@@ -172,7 +195,7 @@ export function createApp(services: Services) {
 		in: "header",
 		name: "X-Operator-Secret",
 	});
-	app.doc31("/openapi.json", {
+	const about = {
 		openapi: "3.1.0",
 		info: {
 			title: "Edgefeed",
@@ -180,6 +203,7 @@ export function createApp(services: Services) {
 			description:
 				"A social feed. Errors are problem documents (RFC 9457) with stable codes. Where a response has `X-Feed-Bookmark`, keep the last one and send it with every request: what you have done is then in what you read. One that is none of ours is refused with `invalid_bookmark`.",
 		},
-	});
+	};
+	app.get("/openapi.json", (c) => c.json(withOperationIds(app.getOpenAPI31Document(about))));
 	return app;
 }

@@ -4,6 +4,7 @@ import type { GridObject } from "./cache/embedded.ts";
 import type { ChannelObject } from "./fanout/channel.ts";
 import { limitsSchema } from "./gateway/limits.ts";
 import { trustedIssuersSchema } from "./gateway/trusted-issuers.ts";
+import { mediaLimitsSchema } from "./media/limits.ts";
 import type { ReactionsObject } from "./posts/reactions.ts";
 import { regionSchema, shardMapSchema } from "./store/shard-map.ts";
 import { jurisdictionsSchema } from "./timeline/homes.ts";
@@ -18,9 +19,16 @@ export interface Env {
 	readonly REACTIONS: DurableObjectNamespace<ReactionsObject>;
 	readonly FANOUT: Queue;
 	readonly DELIVER: Queue;
+	/** Carries what is to be processed. */
+	readonly MEDIA_JOBS: Queue;
+	/** Carries the links that are to be looked at. */
+	readonly PREVIEWS: Queue;
 	readonly ASSETS: Fetcher;
 	/** The archives that accounts have asked for. */
 	readonly EXPORTS: R2Bucket;
+	/** Photos and videos, and the images of links. */
+	readonly MEDIA: R2Bucket;
+	readonly IMAGES: ImagesBinding;
 	/** Optional: figures go to the log without it. */
 	readonly METRICS?: AnalyticsEngineDataset;
 	/** Optional: without them an isolate counts for itself alone. */
@@ -64,6 +72,15 @@ const settingsSchema = z.object({
 	AUDIT_EVERY_HOURS: z.number().min(0).default(168),
 	/** How often somebody may ask for something; "off" to measure and to test. */
 	RATE_LIMITS: limitsSchema.prefault({}),
+	/** How much may be uploaded. */
+	MEDIA_LIMITS: mediaLimitsSchema,
+	/** With these, uploads go straight to R2 by its S3 interface: an API token's, and the name of the bucket behind `MEDIA`. */
+	R2_ACCESS_KEY_ID: credential,
+	R2_SECRET_ACCESS_KEY: credential,
+	/** Like `https://<account id>.r2.cloudflarestorage.com`; by default made of `R2_ACCOUNT_ID`. */
+	R2_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+	R2_ACCOUNT_ID: credential,
+	R2_MEDIA_BUCKET: z.string().min(1).default("edgefeed-media"),
 	/** Whether requests that only read may be answered by replicas of the shards. */
 	READ_REPLICAS: z.enum(["on", "off"]).default("off"),
 	/** What is written about requests: docs/logs.md. */
@@ -80,6 +97,16 @@ const settingsSchema = z.object({
 	/** Whether pages that were made are sent again for some seconds, and whether posts are kept for as long: off to measure. */
 	CACHE_PAGES: z.enum(["on", "off"]).default("on"),
 	CACHE_SHARED: z.enum(["on", "off"]).default("on"),
+	/** Whether the pages that posts link to are looked at. */
+	LINK_PREVIEWS: z.enum(["on", "off"]).default("on"),
+	/** Answers DNS over HTTPS as JSON: a link whose name stands for a private address is not looked at. */
+	DNS_RESOLVER: z
+		.union([z.literal("off"), z.url({ protocol: /^https?$/ })])
+		.default("https://cloudflare-dns.com/dns-query"),
+	/** A page, and its image, have so long; less than half of the time for which one of many looks at an address. */
+	PREVIEW_TIMEOUT_SECONDS: z.number().positive().max(9).default(5),
+	/** Of the tests only: an origin that is asked for previews wherever it is. */
+	PREVIEW_TEST_ORIGIN: z.string().refine(isOrigin).optional(),
 	/** What messages and authenticator apps call the service. */
 	SERVICE_NAME: z.string().min(1).max(40).default("Edgefeed"),
 	/** Whether an address must be confirmed before its account can sign in with a password. */

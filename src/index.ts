@@ -5,6 +5,7 @@ import { ChannelObject } from "./fanout/channel.ts";
 import { consume } from "./fanout/consume.ts";
 import { sweep } from "./fanout/sweep.ts";
 import { ReactionsObject } from "./posts/reactions.ts";
+import { consumePreviews } from "./previews/consume.ts";
 import { reportFailure } from "./report.ts";
 import { perEnvironment, servicesOf } from "./services.ts";
 import { TimelineObject } from "./timeline/object.ts";
@@ -13,11 +14,24 @@ const appOf = perEnvironment((env) => createApp(servicesOf(env)));
 
 export default {
 	fetch: (request, env, ctx) => appOf(env).fetch(request, env, ctx),
-	queue: (batch, env) => consume(servicesOf(env).fanout, batch),
+	queue: (batch, env) => {
+		const { fanout, previewConsumer } = servicesOf(env);
+		return batch.queue.includes("previews") ? consumePreviews(previewConsumer, batch) : consume(fanout, batch);
+	},
 	scheduled: async (_controller, env) => {
-		const { fanout, lives, exports, auditLog, mailer } = servicesOf(env);
+		const { fanout, lives, exports, media, auditLog, mailer, names, previewStore, previewImages } = servicesOf(env);
 		const now = Date.now();
-		const rounds = [sweep(fanout, now), lives.sweep(now), exports.sweep(now), auditLog.sweep(now), mailer.sweep()];
+		const rounds = [
+			sweep(fanout, now),
+			lives.sweep(now),
+			exports.sweep(now),
+			media.sweep(now),
+			auditLog.sweep(now),
+			mailer.sweep(),
+			names.backfill(),
+			previewStore.sweep(),
+			previewImages.sweep(now, Math.random()),
+		];
 		for (const round of await Promise.allSettled<unknown>(rounds)) {
 			if (round.status === "rejected") reportFailure("a round of the sweeper failed", round.reason);
 		}

@@ -1,24 +1,13 @@
 import { tracing } from "cloudflare:workers";
 import { sql } from "drizzle-orm";
-import { ExternalIdentities } from "./accounts/external.ts";
-import { FamiliarNetworks } from "./accounts/familiar.ts";
-import { Identity } from "./accounts/identity.ts";
-import { IssuerKeys } from "./accounts/issuer-keys.ts";
-import { Lives } from "./accounts/lives.ts";
-import { RefreshTokens } from "./accounts/refresh.ts";
-import { RevocationTable, SharedRevocations } from "./accounts/revocation-log.ts";
-import { ServerKeyTable } from "./accounts/server-keys.ts";
-import { Sessions } from "./accounts/sessions.ts";
-import { KEYS_KEPT, SigningKeys } from "./accounts/signing-keys.ts";
-import { SocialSignIn } from "./accounts/social.ts";
+import { NameStore } from "./accounts/name-store.ts";
 import { AccountStore } from "./accounts/store.ts";
 import { Layered } from "./cache/layered.ts";
 import { FlagTable, SharedFlags } from "./config/flag-table.ts";
 import { LiveFlags } from "./config/live-flags.ts";
-import { layersOf, NOT_AT_ALL, providersOf, senderOf, throttleOf } from "./configured.ts";
-import { type Env, parseSettings, type Settings } from "./env.ts";
+import type { Env } from "./env.ts";
 import { ConnectedAccounts } from "./fanout/channel.ts";
-import type { FanoutServices, LifeJobs } from "./fanout/consume.ts";
+import type { FanoutServices } from "./fanout/consume.ts";
 import { DeadLetters } from "./fanout/dead-letters.ts";
 import { HeavyAuthors } from "./fanout/heavy.ts";
 import { type ChunkMessage, ChunkQueues } from "./fanout/messages.ts";
@@ -26,27 +15,17 @@ import { ProgressStore } from "./fanout/progress.ts";
 import { FeedPages } from "./feed/pages.ts";
 import { FeedPosts } from "./feed/posts.ts";
 import { StoreSource } from "./feed/source.ts";
-import { keptKeys } from "./gateway/key-set.ts";
+import { appPage } from "./gateway/app-page.ts";
 import { RateLimits } from "./gateway/limits.ts";
 import { idSchema } from "./gateway/openapi.ts";
 import { type Part, Readiness } from "./gateway/readiness.ts";
 import { RequestLog } from "./gateway/request-log.ts";
-import { Revocations } from "./gateway/revocations.ts";
-import { type Acting, ServerKeys } from "./gateway/server-keys.ts";
-import { TicketSeal } from "./gateway/tickets.ts";
-import { AccessTokens, type TokenRules } from "./gateway/tokens.ts";
-import { TrustedIssuers } from "./gateway/trusted-issuers.ts";
 import { Graph } from "./graph/graph.ts";
 import { FOLLOW_LIMIT, FRIEND_LIMIT, LEVELS } from "./graph/rules.ts";
+import { AccountSearch } from "./graph/search.ts";
 import { RelationStore } from "./graph/store.ts";
-import { Belongings } from "./life/belongings.ts";
-import { Erasure } from "./life/erasure.ts";
-import { Exporting } from "./life/exporting.ts";
-import { Exports } from "./life/exports.ts";
-import { nameAccountsBy, nameInLog, writeLine } from "./log.ts";
-import { Mailer } from "./mail/mailer.ts";
-import { Metrics, Tally } from "./metrics.ts";
-import { AuditLog } from "./ops/audit-log.ts";
+import { nameAccountsBy } from "./log.ts";
+import { MEDIA_OF_POST } from "./media/limits.ts";
 import { Verifier } from "./ops/verifier.ts";
 import { LikeStore } from "./posts/likes.ts";
 import { TEXT_LENGTH } from "./posts/post.ts";
@@ -55,16 +34,16 @@ import { keptPageSchema, PUBLIC_PAGE_BOUND, readPublicPages } from "./posts/publ
 import { Reactions } from "./posts/reactions.ts";
 import { readShared, type SharedPost, sharedPostSchema } from "./posts/shared.ts";
 import { PostStore } from "./posts/store.ts";
+import type { PreviewConsumer } from "./previews/consume.ts";
+import { NOT_AT_ALL } from "./services/configured.ts";
+import { layGround } from "./services/ground.ts";
+import { identityServices } from "./services/identity.ts";
+import { lifeServices } from "./services/life.ts";
+import { mediaServices } from "./services/media.ts";
+import { previewServices } from "./services/previews.ts";
 import { Consistency } from "./store/consistency.ts";
-import { type Id, IdMinter } from "./store/ids.ts";
-import { LiveMap, MapTable } from "./store/live-map.ts";
+import type { Id } from "./store/ids.ts";
 import { Mover } from "./store/moving/mover.ts";
-import { openShard } from "./store/open.ts";
-import { Doorbell, type JobMessage } from "./store/outbox.ts";
-import { ShardMap } from "./store/shard-map.ts";
-import { Shards } from "./store/shards.ts";
-import { Timelines } from "./timeline/client.ts";
-import { Homes } from "./timeline/homes.ts";
 import type { TimelineServices } from "./timeline/object.ts";
 import { SOCKET_LIMIT } from "./timeline/sockets.ts";
 import { HEADS } from "./timeline/source.ts";
@@ -82,33 +61,23 @@ export function perEnvironment<T>(make: (env: Env) => T): (env: Env) => T {
 	};
 }
 
-/** The services of an environment. This is the only place that builds any; configured.ts has what the settings choose between. */
+/** The services of an environment. Here and in `services/` is the only place that builds any. */
 export const servicesOf = perEnvironment(build);
 
 function build(env: Env) {
-	const settings = parseSettings(env);
-	const now = () => Date.now();
-	const random = () => Math.random();
+	const ground = layGround(env);
+	const { settings, now, random, map, mapTable, live, shards, minter, doorbell, homes, timelines, metrics, cache } =
+		ground;
 	nameAccountsBy(settings.AUTH_SECRET);
 
-	const map = new ShardMap(settings.SHARD_MAP);
-	const mapTable = new MapTable(env.IDENTITY, map);
-	const live = new LiveMap(mapTable, map, settings.SHARD_MAP_REFRESH_SECONDS * 1000, now);
-	const replicas = settings.READ_REPLICAS === "on" ? { map: () => live.current.version, now } : undefined;
-	const shards = new Shards(live, (name) => openShard(env, name, replicas));
-	const minter = new IdMinter(now, random);
-	const doorbell = new Doorbell(env.FANOUT as Queue<JobMessage>);
-	const homes = new Homes(map, settings.JURISDICTIONS);
-	const timelines = new Timelines(env.TIMELINE, homes);
-
-	const metrics = new Metrics(env.METRICS);
-
 	const accounts = new AccountStore(shards);
+	const names = new NameStore(shards);
 	const relations = new RelationStore(shards, now);
 	const postStore = new PostStore(shards, now);
 	const likes = new LikeStore(shards, now);
+	const ofMedia = mediaServices(ground);
+	const { mediaStore, mediaAddresses, mediaDoorbell, mediaJobs } = ofMedia;
 	const progress = new ProgressStore(shards, now);
-	const cache = { ...layersOf(env, settings, new Tally(metrics, now), now), lag: () => shards.lag };
 	const sharedPosts = new Layered<Id, SharedPost>({
 		...cache,
 		kind: "post",
@@ -116,7 +85,7 @@ function build(env: Env) {
 		beyond: [cache.grid],
 		load: (ids, notBefore) => {
 			Consistency.require(notBefore);
-			return readShared(postStore, ids);
+			return readShared({ posts: postStore, addresses: mediaAddresses }, ids);
 		},
 	});
 	const publicPages = new Layered({
@@ -125,7 +94,7 @@ function build(env: Env) {
 		schema: keptPageSchema,
 		bound: settings.CACHE_PAGES === "on" ? PUBLIC_PAGE_BOUND : NOT_AT_ALL,
 		beyond: [cache.edge],
-		load: (questions) => readPublicPages({ accounts, posts: postStore }, questions),
+		load: (questions) => readPublicPages({ accounts, posts: postStore, addresses: mediaAddresses }, questions),
 	});
 	const heads = new Layered<Id, Id[]>({
 		...cache,
@@ -136,101 +105,24 @@ function build(env: Env) {
 	});
 	const source = new StoreSource({ accounts, relations, posts: postStore, likes, heads, shards, now });
 
-	const revocations = new Revocations({
-		log: new SharedRevocations(new RevocationTable(env.IDENTITY, now), { ...cache, beyond: [cache.edge] }),
-		defer: cache.defer,
-		metrics,
-		now,
-	});
 	const flagTable = new FlagTable(env.IDENTITY, now);
 	const flags = new LiveFlags(new SharedFlags(flagTable, { ...cache, beyond: [cache.edge] }), cache.defer, now);
-	const sessions = new Sessions({
-		database: env.IDENTITY,
-		revocations,
-		now,
-		ended: (account, ended) => timelines.tell(account, (timeline) => timeline.endStreams(ended)),
-	});
-	const signingKeys = new SigningKeys(env.IDENTITY, minter, now);
-	const mailer = new Mailer({
-		database: env.IDENTITY,
-		sender: senderOf(env, settings, now),
-		defer: cache.defer,
-		mint: () => minter.mint(0),
-		now,
-	});
-	const providers = providersOf(env, settings);
-	const auditLog = new AuditLog({
-		database: env.IDENTITY,
-		secret: settings.AUTH_SECRET,
-		keep: settings.AUDIT_LOG_DAYS * DAY,
-		now,
-	});
-	const lives = new Lives({
-		database: env.IDENTITY,
-		sessions,
+	const ofIdentity = identityServices(ground, { accounts });
+	const { revocations } = ofIdentity;
+	const graph = new Graph({ relations, shards, timelines, doorbell, minter, now });
+	const { previewJobs, ...ofPreviews } = previewServices(ground, { accounts, posts: postStore });
+	const { previews } = ofPreviews;
+	const posts = new Posts({
 		accounts,
-		shards,
+		graph,
+		posts: postStore,
+		mediaStore,
+		mediaAddresses,
+		previews,
+		timelines,
 		doorbell,
 		minter,
-		auditLog,
-		grace: settings.DELETION_GRACE_DAYS * DAY,
-		now,
 	});
-	const identity = new Identity({
-		database: env.IDENTITY,
-		secret: settings.AUTH_SECRET,
-		issuer: settings.TOKEN_ISSUER,
-		audience: settings.TOKEN_AUDIENCE,
-		publicUrl: settings.PUBLIC_URL,
-		serviceName: settings.SERVICE_NAME,
-		requireVerification: settings.REQUIRE_EMAIL_VERIFICATION === "on",
-		providers,
-		mailer,
-		defaultRegion: settings.DEFAULT_REGION,
-		map,
-		minter,
-		sessions,
-		refreshTokens: new RefreshTokens(env.IDENTITY, settings.AUTH_SECRET, now),
-		signingKeys,
-		metrics,
-		lives,
-		auditLog,
-		now,
-		random,
-		ensureProfile: (profile) => accounts.ensure(profile),
-	});
-	const external = new ExternalIdentities({
-		database: env.IDENTITY,
-		map,
-		minter,
-		defaultRegion: settings.DEFAULT_REGION,
-		now,
-		random,
-		ensureProfile: (profile) => accounts.ensure(profile),
-	});
-	const trusted = new TrustedIssuers({
-		own: settings.TOKEN_ISSUER,
-		issuers: settings.TRUSTED_ISSUERS,
-		accountOf: async (person) => {
-			const account = await external.accountOf(person);
-			return { ...account, hidden: (await lives.claims(account.id)).life !== undefined };
-		},
-		load: (address, signal) => fetch(address, { signal, redirect: "manual", headers: { accept: "application/json" } }),
-		shelf: new IssuerKeys(env.IDENTITY, cache.defer, now),
-		now,
-	});
-	const serverKeyTable = new ServerKeyTable(env.IDENTITY, minter, revocations, now);
-	const serverKeys = new ServerKeys({
-		register: serverKeyTable,
-		exists: async (account) => (await accounts.byId(account)) !== undefined,
-		revocations,
-		acted: (acting) => noteActing(metrics, acting),
-		defer: cache.defer,
-		now,
-	});
-	const graph = new Graph({ relations, shards, timelines, doorbell, minter, now });
-	const posts = new Posts({ accounts, graph, posts: postStore, timelines, doorbell, minter });
-
 	const reactions = new Reactions(env.REACTIONS, homes);
 
 	const channels = new ConnectedAccounts(env.CHANNEL, homes);
@@ -241,28 +133,18 @@ function build(env: Env) {
 		doorbell,
 		chunkQueues,
 		fanoutQueue: env.FANOUT,
+		previewQueue: env.PREVIEWS,
 		minter,
 		now,
 	});
-	const belongings = new Belongings(shards);
-	const exports = new Exports({ database: env.IDENTITY, bucket: env.EXPORTS, shards, doorbell, minter, auditLog, now });
-	const erasure = new Erasure({
+	const { exports, lifeJobs } = lifeServices(ground, {
+		...ofIdentity,
+		...ofMedia,
 		accounts,
-		belongings,
 		channels,
-		exports,
 		graph,
-		lives,
-		posts: postStore,
-		sessions,
-		shards,
-		timelines,
+		postStore,
 	});
-	const exporting = new Exporting({ database: env.IDENTITY, accounts, belongings, exports, shards, timelines });
-	const lifeJobs: LifeJobs = {
-		run: ({ task, ...job }) =>
-			task.kind === "erase" ? erasure.run({ ...job, task }) : exporting.run({ ...job, task }),
-	};
 
 	const fanout: FanoutServices = {
 		shards,
@@ -277,6 +159,9 @@ function build(env: Env) {
 		chunkQueues,
 		deadLetters,
 		lifeJobs,
+		mediaJobs,
+		mediaDoorbell,
+		previews,
 		metrics,
 		now,
 		random,
@@ -284,15 +169,16 @@ function build(env: Env) {
 	};
 
 	return {
+		...ofIdentity,
+		...ofMedia,
+		...ofPreviews,
 		settings,
 		cache,
 		defer: cache.defer,
+		appPage: (request: Request) => appPage(env.ASSETS, request),
 		pages: new FeedPages(settings.CACHE_PAGES === "on" ? cache.memory : undefined, now),
 		publicPages,
 		sharedPosts,
-		tokens: new AccessTokens({ ...tokenIssue(identity, settings, now), revocations, trusted, serverKeys, now }),
-		tickets: new TicketSeal(settings.AUTH_SECRET),
-		identity,
 		flagTable,
 		flags,
 		limits: new RateLimits({
@@ -305,31 +191,30 @@ function build(env: Env) {
 			},
 			now,
 		}),
-		throttle: throttleOf(env, settings, cache.tally, now),
-		familiar: new FamiliarNetworks(env.IDENTITY, now),
 		clientLimits: {
 			textLength: TEXT_LENGTH.max,
 			friends: FRIEND_LIMIT,
 			following: FOLLOW_LIMIT,
 			streams: SOCKET_LIMIT,
+			media: MEDIA_OF_POST,
+			photoBytes: settings.MEDIA_LIMITS.photoBytes,
+			videoBytes: settings.MEDIA_LIMITS.videoBytes,
+			videoSeconds: settings.MEDIA_LIMITS.videoSeconds,
 		},
-		providers,
-		social: new SocialSignIn(identity, env.IDENTITY, now),
-		mailer,
-		sessions,
-		signingKeys,
-		serverKeyTable,
-		external,
-		auditLog,
-		lives,
 		exports,
 		channels,
 		identityDatabase: env.IDENTITY,
 		accounts,
+		names,
+		search: new AccountSearch({ accounts, names, relations, graph }),
 		graph,
 		relations,
 		posts,
 		postStore,
+		previewConsumer: {
+			jobs: previewJobs,
+			putAside: (message, error) => deadLetters.addMessage("previews", message, error),
+		} satisfies PreviewConsumer,
 		likes,
 		reactions,
 		timelines,
@@ -392,38 +277,8 @@ function inSpan<T>(name: string, work: () => T): T {
 /** An id that no account has: the first of all. */
 const NOBODY = "0000000000000" as Id;
 
-/** Milliseconds. */
-const DAY = 86_400_000;
 function queueOf(env: Env, name: string): Queue<ChunkMessage> {
 	const queue = env[name];
 	if (queue === undefined) throw new Error(`there is no queue ${name} bound`);
 	return queue as Queue<ChunkMessage>;
-}
-
-/** An unknown key is looked for again at most so often, in milliseconds, so that forged ones cost little. */
-const KEY_COOLDOWN = 5_000;
-
-/** Milliseconds that the keys may take. */
-const KEY_PATIENCE = 5_000;
-
-function tokenIssue(
-	identity: Identity,
-	{ TOKEN_ISSUER, TOKEN_AUDIENCE }: Settings,
-	now: () => number,
-): Pick<TokenRules, "keys" | "issuer" | "audience"> {
-	const keys = keptKeys({
-		address: "http://localhost/auth/jwks",
-		load: () => identity.keySet(),
-		maxAge: KEYS_KEPT,
-		cooldown: KEY_COOLDOWN,
-		timeout: KEY_PATIENCE,
-		now,
-	});
-	return { keys, issuer: TOKEN_ISSUER, audience: TOKEN_AUDIENCE };
-}
-
-/** The one place that hears of everything that a server does as somebody else. */
-function noteActing(metrics: Metrics, acting: Acting): void {
-	metrics.add("server_key_uses", 1);
-	writeLine("info", "a server acts for an account", { ...acting, account: nameInLog(acting.account) });
 }

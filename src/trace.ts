@@ -82,6 +82,12 @@ export function traceparent(): string | undefined {
 	return current.getStore()?.traceparent;
 }
 
+/** The same for what is done too often to carry along what nobody will write about. */
+export function traceparentIfLogged(): string | undefined {
+	const trace = current.getStore();
+	return trace?.logged ? trace.traceparent : undefined;
+}
+
 /** Runs `work` as a part of the trace that came along, if there is one that is well-formed. */
 export function underTrace<R>(traceparent: string | undefined, work: () => R): R {
 	const trace = traceparent === undefined ? undefined : Trace.after(traceparent);

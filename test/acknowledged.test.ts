@@ -8,7 +8,7 @@ import { env } from "./env.ts";
 import { settled } from "./settled.ts";
 
 /** `npm run histories` plays fifty. */
-const RUNS = Math.ceil((env.HISTORIES ?? 1600) / 200);
+const RUNS = Math.ceil((env.HISTORIES ?? 1000) / 200);
 
 const { timelines, minter } = servicesOf(env);
 

@@ -2,6 +2,8 @@ import { expect, it, vi } from "vitest";
 import { servicesOf } from "../src/services.ts";
 import { call, type List, PASSWORD, signUp } from "./api.ts";
 import { env } from "./env.ts";
+import { codeFor } from "./outbox.ts";
+import { totp } from "./totp.ts";
 
 interface Entry {
 	seq: number;
@@ -49,6 +51,41 @@ it("a sign-in, one that is refused and a sign-out are recorded, without an addre
 	const nobody = "nobody.at.all@feed.test";
 	await signIn("whatever it is", { email: nobody });
 	expect((await list("act=sign_in_refused&limit=1")).items).toMatchObject([{ actor: "nobody", subject: null }]);
+});
+
+it("what is changed of the ways in is recorded, and what is refused is not", async () => {
+	const ann = await signUp("Ann");
+	const change = (currentPassword: string) =>
+		call("POST", "/auth/change-password", {
+			token: ann.session,
+			body: { currentPassword, newPassword: "another correct horse" },
+		});
+	expect((await change("not her password")).status).toBe(401);
+	expect((await change(PASSWORD)).status).toBe(200);
+	const password = "another correct horse";
+	const { body: enabled } = await call<{ totpURI: string }>("POST", "/auth/two-factor/enable", {
+		token: ann.session,
+		body: { password },
+	});
+	const verify = (code: string) =>
+		call<{ token: string }>("POST", "/auth/two-factor/verify-totp", { token: ann.session, body: { code } });
+	const right = await totp(enabled.totpURI);
+	expect((await verify(right === "000000" ? "000001" : "000000")).status).toBe(401);
+	const { body: session } = await verify(right);
+	const off = await call("POST", "/auth/two-factor/disable", { token: session.token, body: { password } });
+	expect(off.status).toBe(200);
+	await call("POST", "/auth/request-password-reset", { body: { email: ann.email } });
+	const reset = { token: await codeFor(ann.email), newPassword: "a third correct horse" };
+	expect((await call("POST", "/auth/reset-password", { body: reset })).status).toBe(200);
+
+	const { items } = await list(`subject=${ann.id}`);
+	const acts = items.filter(({ act }) => act !== "sign_in").map(({ act, actor }) => [act, actor]);
+	expect(acts).toEqual([
+		["password_reset", "nobody"],
+		["second_factor_off", ann.id],
+		["second_factor_on", ann.id],
+		["password_changed", ann.id],
+	]);
 });
 
 it("a session that could not be recorded is given to nobody", async () => {

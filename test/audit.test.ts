@@ -2,8 +2,10 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { afterEach, expect, it, vi } from "vitest";
 import type { Id } from "../src/store/ids.ts";
 import type { TimelineObject } from "../src/timeline/object.ts";
-import { call, eventually, type signUp, signUpMany } from "./api.ts";
+import { unpackView } from "../src/timeline/packed-view.ts";
+import { call, eventually, type Person, type signUp, signUpMany } from "./api.ts";
 import { env } from "./env.ts";
+import { settled } from "./settled.ts";
 
 afterEach(() => vi.useRealTimers());
 
@@ -93,4 +95,18 @@ it("does not take a post for missing that may be on its way", async () => {
 		timeline.apply([{ kind: "remove", postId: post.id, cause: "relation" }]),
 	);
 	expect(await audit()).toMatchObject({ missing: 0 });
+});
+
+it("what its owner posted and deleted before she ever read is not there when she does", async () => {
+	const [ann] = (await signUpMany(1)) as [Person];
+	const gone = await ann.post("a slip");
+	const kept = await ann.post("what she meant");
+	await ann.ok("DELETE", `/v1/posts/${gone.id}`);
+	await settled();
+	const timeline = env.TIMELINE.getByName(ann.id);
+	// Without the posts: whoever reads them finds out, and has what is gone taken out.
+	const { entries } = unpackView(await timeline.page({ limit: 10 }));
+	expect(entries.map(({ postId }) => postId)).toEqual([kept.id]);
+	vi.setSystemTime(Date.now() + 180_000);
+	expect(await timeline.audit(false)).toMatchObject({ cold: false, checked: 1, missing: 0, stale: 0 });
 });

@@ -1,11 +1,14 @@
 import { getTableConfig, type SQLiteTable } from "drizzle-orm/sqlite-core";
 import { expect, it } from "vitest";
+import clients from "../docs/clients.md?raw";
 import errors from "../docs/errors.md?raw";
 import metrics from "../docs/metrics.md?raw";
 import storage from "../docs/storage.md?raw";
+import { OPERATION_IDS } from "../src/gateway/operations.ts";
 import { PROBLEMS } from "../src/gateway/problem.ts";
 import { METRICS } from "../src/metrics.ts";
 import * as schema from "../src/store/schema.ts";
+import { call } from "./api.ts";
 import { env } from "./env.ts";
 
 it("docs/metrics.md lists every metric, and no other", () => {
@@ -46,4 +49,20 @@ it("docs/storage.md names every index", async () => {
 	).all<{ name: string }>();
 	expect(results.length).toBeGreaterThan(5);
 	for (const { name } of results) expect(storage).toContain(`\`${name}\``);
+});
+
+it("every route has a name of its own, which docs/clients.md has promised", async () => {
+	const { body } = await call<{ paths: Record<string, Record<string, { operationId?: string }>> }>(
+		"GET",
+		"/openapi.json",
+	);
+	const described = Object.entries(body.paths).flatMap(([path, methods]) =>
+		Object.entries(methods).map(([method, { operationId }]) => [`${method.toUpperCase()} ${path}`, operationId]),
+	);
+	expect(Object.fromEntries(described)).toEqual(OPERATION_IDS);
+	const names = Object.values(OPERATION_IDS);
+	expect(new Set(names).size).toBe(names.length);
+	for (const name of names) expect(name).toMatch(/^[a-z][A-Za-z]+$/);
+	const promised = [...clients.matchAll(/^\| `(\w+)` \| `([A-Z]+ \S+)` \|$/gm)].map(([, name, route]) => [route, name]);
+	expect(Object.fromEntries(promised)).toEqual(OPERATION_IDS);
 });

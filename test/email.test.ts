@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { LANGUAGES, languageOf, type Mail, write } from "../src/mail/texts.ts";
-import { accessToken, call, PASSWORD, type Person, signUp } from "./api.ts";
+import { accessToken, call, ORIGIN, PASSWORD, type Person, signUp, worker } from "./api.ts";
 import { env } from "./env.ts";
 import { Isolate } from "./isolate.ts";
 import { codeFor, linkIn, outbox, signInWith } from "./outbox.ts";
@@ -111,6 +111,19 @@ it("links lead to a client's page only if it is listed", async () => {
 	expect((await outbox(ann.email))[0]?.text).toMatch(/\nmyapp:\/\/from-mail\?token=\w{20,}\n/);
 });
 
+it("a browser that opens the link is led to the web app, not to JSON", async () => {
+	const ann = await signUp("Browser");
+	const at = async (link: string) => {
+		const response = await worker.fetch(`${ORIGIN}${link}`, {
+			redirect: "manual",
+			headers: { accept: "text/html,application/xhtml+xml" },
+		});
+		return [response.status, response.headers.get("location")];
+	};
+	expect(await at(await linkIn(ann.email, "verify"))).toEqual([302, `${ORIGIN}/sign-in?verified=true`]);
+	expect(await at("/auth/verify-email?token=made-up")).toEqual([302, `${ORIGIN}/sign-in?error=link_invalid`]);
+});
+
 it("a forgotten password is replaced by a code, once, and all sessions end", async () => {
 	const ann = await signUp("Ann");
 	const ask = (email: string) => call("POST", "/auth/request-password-reset", { body: { email } });
@@ -192,6 +205,19 @@ it("changing the password wants the old one, and ends the other sessions", async
 	expect((await ann.call("GET", "/v1/accounts/me")).status).toBe(200);
 	expect((await call("GET", "/auth/token", { token: ann.session })).status).toBe(200);
 	expect((await signInWith(ann.email)).status).toBe(401);
+	expect((await signInWith(ann.email, NEW)).status).toBe(200);
+});
+
+it("whoever has refreshed changes the password with the refresh token", async () => {
+	const ann = await signUp("Ann");
+	const refresh = (refreshToken: string) =>
+		call<{ refreshToken: string }>("POST", "/auth/refresh", { body: { refreshToken } });
+	const { refreshToken: token } = (await refresh(ann.session)).body;
+	const change = (currentPassword: string) =>
+		call("POST", "/auth/change-password", { token, body: { currentPassword, newPassword: NEW } });
+	expect((await change("wrong wrong")).body).toMatchObject({ code: "invalid_credentials" });
+	expect(await change(PASSWORD)).toMatchObject({ status: 200, body: { status: true } });
+	expect((await refresh(token)).status, "the session goes on").toBe(200);
 	expect((await signInWith(ann.email, NEW)).status).toBe(200);
 });
 

@@ -242,7 +242,7 @@ it("an erasure that dies before and after each of its steps is gone on with", as
 	const { zoe } = network_;
 	await zoe.ok("DELETE", "/v1/accounts/me", { password: PASSWORD });
 	const services = servicesOf(env);
-	const { accounts, exports, fanout, lives, sessions, shards, timelines } = services;
+	const { accounts, exports, fanout, lives, media, sessions, shards, timelines } = services;
 	const { channels, graph, posts } = fanout;
 	await lives.sweep(Date.now() + 31 * DAY);
 	const job = await env.IDENTITY.prepare("SELECT job FROM lives WHERE account = ?").bind(zoe.id).first<Id>("job");
@@ -252,7 +252,10 @@ it("an erasure that dies before and after each of its steps is gone on with", as
 	const belongings = new Belongings(shards);
 	const deaths = new Map<string, number>();
 	const erasure = new Erasure(
-		mortal({ accounts, belongings, channels, exports, graph, lives, posts, sessions, shards, timelines }, deaths),
+		mortal(
+			{ accounts, belongings, channels, exports, graph, lives, media, posts, sessions, shards, timelines },
+			deaths,
+		),
 	);
 	let died = 0;
 	for (let run = 0; run < 2000; run++) {

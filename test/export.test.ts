@@ -56,6 +56,7 @@ it("has everything that an account has made, and nothing of who blocks it", asyn
 		"account",
 		"profile",
 		"posts",
+		"media",
 		"comments",
 		"likes",
 		"relations",

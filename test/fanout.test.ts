@@ -254,6 +254,7 @@ const letterServices = {
 	doorbell: services.fanout.doorbell,
 	chunkQueues: services.fanout.chunkQueues,
 	fanoutQueue: env.FANOUT,
+	previewQueue: env.PREVIEWS,
 };
 
 const operator = <T>(method: string, path: string) =>
@@ -519,6 +520,31 @@ describe("a change to two shards that died half-way", () => {
 			expect(await ben.texts()).toEqual(["from ben", "from ann"]);
 			expect(await outboxRows(ann)).toBe(0);
 		}, 40_000);
+	}, 60_000);
+
+	it("is finished late: what was posted meanwhile comes to a timeline that knew of the friendship all along", async () => {
+		const [low, high] = (await signUpMany(2)).sort((a, b) => (a.id < b.id ? -1 : 1)) as [Person, Person];
+		await low.ok("POST", "/v1/friend-requests", { accountId: high.id });
+		await settled();
+		vi.spyOn(console, "error").mockImplementation(() => {});
+		const settle = vi.spyOn(services.graph, "settle").mockRejectedValue(new Error("the shard is down"));
+		await high.call("POST", `/v1/friend-requests/${low.id}/accept`);
+		// Built from her own side of the tie, which is decided.
+		await low.feed();
+		await high.post("meanwhile");
+		const read = await high.post("and this");
+		await eventually(async () => {
+			const delivery = await high.ok<{ completedAt: string | null }>("GET", `/v1/posts/${read.id}/delivery`);
+			expect(delivery.completedAt).not.toBeNull();
+		});
+		expect(await low.texts()).toEqual([]);
+		const { seq } = await low.feed();
+
+		settle.mockRestore();
+		await settled();
+		expect(await low.texts()).toEqual(["and this", "meanwhile"]);
+		expect([200, 410]).toContain((await low.call("GET", `/v1/feed/changes?since=${seq}`)).status);
+		expect((await low.feed()).seq).toBeGreaterThan(seq);
 	}, 60_000);
 
 	it("is undone by the sweeper: a place held for a friendship that was never decided", async () => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { Memory } from "../src/cache/memory.ts";
 import { FeedPages, type MadePage } from "../src/feed/pages.ts";
-import { piece, render } from "../src/gateway/conditional.ts";
+import { render } from "../src/gateway/conditional.ts";
 import type { Id } from "../src/store/ids.ts";
 
 const viewer = "0000000000001" as Id;
@@ -11,7 +11,7 @@ it("a page of a timeline that is still being built is not kept, nor takes it the
 	const clock = () => now;
 	const pages = new FeedPages(new Memory(1_000_000, clock), clock);
 	const made = (seq: number, building: boolean): MadePage => ({
-		page: { rendered: render([piece(`{"seq":${seq}}`)]), seq, asOf: now, madeAt: now },
+		page: { rendered: render(`{"seq":${seq}}`), seq, asOf: now, madeAt: now },
 		building,
 	});
 

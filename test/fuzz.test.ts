@@ -36,6 +36,7 @@ const INTERNAL =
 let people: Person[];
 let requests: Requests;
 const posts: string[] = [];
+const uploads: string[] = [];
 /** What pages have given out. */
 const cursors: string[] = [];
 const emails = /[\w.+-]+@feed\.test/g;
@@ -54,6 +55,8 @@ beforeAll(async () => {
 		const [open = ""] = posts.slice(-4);
 		posts.push((await person.ok<{ id: string }>("POST", `/v1/posts/${open}/comments`, { text: "mine" })).id);
 		await person.ok("PUT", `/v1/posts/${open}/like`);
+		const upload = { type: "image/png", size: 3 };
+		uploads.push((await person.ok<{ id: string }>("POST", "/v1/media", upload)).id);
 	}
 	const names = people.flatMap(({ username, email }) => [username, email]);
 	requests = new Requests((name, path) => {
@@ -64,6 +67,7 @@ beforeAll(async () => {
 		if (name === "password") return path.endsWith("sign-up/email") ? [] : [PASSWORD];
 		if (name === "limit" && path.startsWith("/v1/")) return ["1", "2", "100"];
 		if (name === "fields") return ["id", "id,text,author"];
+		if (path.startsWith("/v1/media/") && name === "id") return uploads;
 		if (name === "id") return /posts|entries/.test(path.split("/{")[0] ?? "") ? posts : accounts;
 		return name === "postId" ? posts : name === "accountId" ? accounts : [];
 	});

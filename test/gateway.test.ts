@@ -398,3 +398,36 @@ it("the API reference has headers of its own, and works under them", async () =>
 	expect(response.headers.get("x-content-type-options")).toBe("nosniff");
 	expect(await response.text()).not.toMatch(/<script>|<style|style=|onload=|https?:\/\//);
 });
+
+it("the web app answers at each of its addresses, with nothing inline and a policy that allows nothing inline", async () => {
+	for (const path of ["/", "/sign-in", "/posts/0000000000000", "/@demo"]) {
+		const response = await worker.fetch(`${ORIGIN}${path}`, { headers: { "sec-fetch-mode": "navigate" } });
+		expect(response.status, path).toBe(200);
+		const policy = response.headers.get("content-security-policy") ?? "";
+		expect(policy, path).toContain("default-src 'none'");
+		expect(policy, path).toContain("require-trusted-types-for 'script'");
+		expect(policy, path).not.toMatch(/unsafe|\*[ ;]/);
+		expect(response.headers.get("cache-control"), path).toBe("no-cache");
+		const page = await response.text();
+		expect(page, path).toContain('<div id="app">');
+		expect(page, path).not.toMatch(/<script(?![^>]* src=)|<style|\s(?:style|on\w+)=|(src|href)="https?:/);
+		const [script = ""] = page.match(/\/assets\/[^"]+\.js/) ?? [];
+		const code = await env.ASSETS.fetch(`${ORIGIN}${script}`);
+		expect(code.headers.get("cache-control"), script).toContain("immutable");
+	}
+});
+
+it("what is loaded for a page and is not there is not answered with a page", async () => {
+	for (const [path, headers] of [
+		["/assets/index-gone.js", { "sec-fetch-mode": "navigate" }],
+		["/posts/0000000000000", { "sec-fetch-mode": "cors" }],
+		["/favicon.ico", { accept: "text/html" }],
+		["/v1/nothing", { "sec-fetch-mode": "navigate" }],
+		["/nothing", { accept: "application/json" }],
+	] as const) {
+		const response = await worker.fetch(`${ORIGIN}${path}`, { headers });
+		expect(response.headers.get("content-type"), path).toBe("application/problem+json");
+		expect(response.headers.get("cache-control"), path).toBe("no-store");
+	}
+	expect((await worker.fetch(`${ORIGIN}/@some.one`, { headers: { accept: "text/html" } })).status).toBe(200);
+});

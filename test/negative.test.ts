@@ -55,6 +55,12 @@ const post = (more = "") => ({
 	missing: "post_not_found",
 	stranger: [404, "post_not_found"] as [number, string],
 });
+/** Nobody has one of this id: what others get of one that there is, `media.test.ts` asks. */
+const upload = (more = "") => ({
+	path: (w: World) => `/v1/media/${w.post}${more}`,
+	missing: "media_not_found",
+	stranger: [404, "media_not_found"] as [number, string],
+});
 /** Whoever is blocked may block and mute the other all the same: docs/decisions.md, "What can be found out". */
 const BLOCKS_BACK: [number] = [204];
 const account = (more = "") => ({
@@ -237,6 +243,8 @@ const CASES: Record<string, Case> = {
 	},
 	"GET /auth/token": { path: () => "/auth/token", session: true },
 	// Shows public keys to anybody; ends a session, or none.
+	"GET /auth/account": { path: () => "/auth/account", session: true },
+	"GET /auth/providers": { path: () => "/auth/providers", open: true },
 	"GET /auth/jwks": { path: () => "/auth/jwks", open: true },
 	"POST /auth/sign-out": { path: () => "/auth/sign-out", open: true },
 	"POST /auth/refresh": {
@@ -259,10 +267,11 @@ const CASES: Record<string, Case> = {
 		badFields: {
 			displayName: ["", "x".repeat(81), 5],
 			bio: ["x".repeat(501), 5],
+			avatar: ["x", 5],
 			avatarUrl: ["javascript:alert(1)", "x", `https://x.test/${"x".repeat(2100)}`, 5],
 			region: ["moon"],
 			friendCount: [5],
-			username: ["other"],
+			username: ["ab", "x".repeat(31), "has space", "한국어이름", "<b>", 5, null],
 		},
 	},
 	"DELETE /v1/accounts/me": {
@@ -282,6 +291,12 @@ const CASES: Record<string, Case> = {
 		path: (w) => `/v1/accounts?username=${w.ann.username}`,
 		badQuery: { username: [""] },
 		blocked: [404, "account_not_found"],
+	},
+	"GET /v1/search/accounts": {
+		path: (w) => `/v1/search/accounts?q=${w.ann.username}`,
+		badQuery: { q: ["", "x".repeat(101)], limit: LIMITS.limit },
+		// Nobody is found.
+		blocked: [200],
 	},
 	"GET /v1/accounts/{id}": account(),
 	"GET /v1/accounts/{id}/friends": { ...account("/friends"), badQuery: LIMITS },
@@ -342,9 +357,20 @@ const CASES: Record<string, Case> = {
 			text: ["", "  \n", LONG, 5, null],
 			audience: ["everyone", 2, null],
 			link: ["x", "javascript:alert(1)", "ftp://x.test/", 5],
+			media: [5, null, "x", Array(11).fill("0000000000000")],
 			authorId: ["0000000000000"],
 			likeCount: [5],
 		},
+	},
+	"POST /v1/link-previews": {
+		path: () => "/v1/link-previews",
+		body: () => ({ url: "https://example.com/" }),
+		badFields: { url: ["", "x", "javascript:alert(1)", "ftp://x.test/", 5, null], link: ["https://example.com/"] },
+	},
+	"GET /media/previews/{name}": {
+		path: () => `/media/previews/${"0".repeat(32)}`,
+		open: true,
+		refused: [404, "not_found"],
 	},
 	"GET /v1/posts/{id}": post(),
 	"PATCH /v1/posts/{id}": {
@@ -353,6 +379,27 @@ const CASES: Record<string, Case> = {
 		badFields: { text: ["", LONG, 5], audience: ["everyone"], link: ["x"], likeCount: [5] },
 	},
 	"DELETE /v1/posts/{id}": post(),
+	"POST /v1/media": {
+		path: () => "/v1/media",
+		body: () => ({ type: "image/jpeg", size: 1000 }),
+		badFields: {
+			type: ["image/svg+xml", "text/html", "", 5, null],
+			size: [0, -1, 1.5, "5", 1e13, 20_000_001, null],
+			purpose: ["cover", null],
+			alt: ["", "  ", "x".repeat(1001), 5],
+			poster: ["x", 5],
+			owner: ["0000000000000"],
+		},
+	},
+	"GET /v1/media/{id}": upload(),
+	"PUT /v1/media/{id}/parts/{part}": upload("/parts/1"),
+	"POST /v1/media/{id}/complete": upload("/complete"),
+	"PATCH /v1/media/{id}": {
+		...upload(),
+		body: () => ({ alt: "a cat" }),
+		badFields: { alt: ["", "x".repeat(1001), 5], poster: ["x", 5], status: ["ready"] },
+	},
+	"DELETE /v1/media/{id}": upload(),
 	"GET /v1/posts/{id}/edits": { ...post("/edits"), badQuery: LIMITS },
 	"GET /v1/posts/{id}/delivery": post("/delivery"),
 	"POST /v1/posts/{id}/comments": {

@@ -53,6 +53,18 @@ it("a passkey that was made signs in, each answer once", async () => {
 	expect((await signIn(phone)).status, "and again").toBe(200);
 });
 
+it("whoever has refreshed makes a passkey with the refresh token, and signs in with it", async () => {
+	const [ann, phone] = await Promise.all([signUp("Ann"), Authenticator.make(ORIGIN)]);
+	const { body } = await call<{ refreshToken: string }>("POST", "/auth/refresh", {
+		body: { refreshToken: ann.session },
+	});
+	const { ceremony, options } = await begin("generate-register-options", body.refreshToken);
+	const response = await phone.create(options);
+	const made = await post<Passkey>("verify-registration", { ceremony, response }, body.refreshToken);
+	expect(made).toMatchObject({ status: 200, body: { name: null } });
+	expect((await signIn(phone)).status).toBe(200);
+});
+
 it("a passkey that is unknown, of another place, or used without its owner, does not", async () => {
 	const [ann, phone, other, phishing] = await Promise.all([
 		signUp("Ann"),

@@ -10,5 +10,6 @@ declare module "vitest" {
 		standbyUrl: string;
 		/** The texts of `migrations/postgres/`, in order. */
 		postgresMigrations: string[];
+		shardMigrations: string[];
 	}
 }

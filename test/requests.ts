@@ -59,6 +59,8 @@ export interface Operation {
 	statuses: string[];
 	parameters: Parameter[];
 	body: Schema | undefined;
+	/** The type of a body that is taken as it is. */
+	raw: string | undefined;
 	needsBody: boolean;
 }
 
@@ -85,6 +87,7 @@ export function operationsOf({ paths, components }: Document): Operation[] {
 			statuses: Object.keys(described.responses),
 			parameters: (described.parameters ?? []).map((each) => ({ ...each, schema: whole(each.schema, known) })),
 			body: resolved(described.requestBody?.content?.["application/json"]?.schema, known),
+			raw: Object.keys(described.requestBody?.content ?? {}).find((type) => !/json|form/.test(type)),
 			needsBody: described.requestBody?.required === true,
 		})),
 	);
@@ -192,10 +195,14 @@ export class Requests {
 			return isNeeded ? value : fc.option(value, { nil: undefined, freq: 1 });
 		});
 		const { body, path } = operation;
-		const given = body ? this.#valid(body, "", path) : fc.constant(undefined);
+		const given = body
+			? this.#valid(body, "", path).map((value) => JSON.stringify(value))
+			: operation.raw
+				? text.map((value) => value.toWellFormed())
+				: fc.constant(undefined);
 		return fc
 			.tuple(fc.tuple(...parameters), operation.needsBody ? given : fc.option(given, { nil: undefined }))
-			.map(([values, value]) => compose(operation, values, value === undefined ? undefined : JSON.stringify(value)));
+			.map(([values, value]) => compose(operation, values, value));
 	}
 
 	/** Requests with one fault; undefined when there is nothing to get wrong. */
@@ -247,6 +254,14 @@ export class Requests {
 				if (sendable)
 					spoil(sendable, (sent, value) => ({ ...sent, headers: { ...sent.headers, [name]: value }, fault: name }));
 			}
+		}
+		if (operation.raw) {
+			const types = fc.constantFrom("application/json", "text/plain", "multipart/form-data; boundary=x", "image/png");
+			spoil(types, (sent, type) => ({
+				...sent,
+				headers: { ...sent.headers, "content-type": type },
+				fault: `content-type: ${type}`,
+			}));
 		}
 		if (body) {
 			const asJson = (sent: Sent, text: string, fault: string): Sent => ({
@@ -448,7 +463,8 @@ function asked(sent: string, name: string, values: readonly string[]): string {
 function compose(operation: Operation, values: readonly (string | undefined)[], body: string | undefined): Sent {
 	let { path } = operation;
 	const search = new URLSearchParams();
-	const headers: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+	const headers: Record<string, string> =
+		body === undefined ? {} : { "content-type": operation.raw ?? "application/json" };
 	for (const [n, parameter] of operation.parameters.entries()) {
 		const value = values[n];
 		if (value === undefined) continue;

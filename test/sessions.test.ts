@@ -90,6 +90,24 @@ describe("a refresh token", () => {
 		expect((await next(bens.refreshToken)).token).toBeTruthy();
 	});
 
+	it("brings the same successor however late to who comes with the key of the refresh, and to nobody else", async () => {
+		const ahead = aheadBy();
+		const withKey = (refreshToken: string, key: string) =>
+			call<Pair>("POST", "/auth/refresh", { body: { refreshToken }, headers: { "idempotency-key": key } });
+		const [ann, ben] = [await signUp("Ann"), await signUp("Ben")];
+		const key = "0123456789abcdef";
+		const first = (await withKey(ann.session, key)).body;
+		const bens = (await withKey(ben.session, key)).body;
+		ahead.ms = 100 * REFRESH_GRACE;
+		expect((await withKey(ann.session, key)).body.refreshToken).toBe(first.refreshToken);
+		// Once the successor was used, the answer has come, and the key is as old as the token.
+		await next(first.refreshToken);
+		expect(await withKey(ann.session, key)).toMatchObject(ENDED);
+		expect(await rows(ann)).toEqual([]);
+		expect(await withKey(ben.session, `${key}0`)).toMatchObject(ENDED);
+		expect(await refresh(bens.refreshToken)).toMatchObject(ENDED);
+	});
+
 	it("ends the session when it is older than the one before the last, grace or not", async () => {
 		const ann = await signUp("Ann");
 		const other = await signIn(ann);

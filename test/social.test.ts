@@ -15,7 +15,10 @@ const provider = {
 	secret: "TEST_IDP_SECRET",
 };
 const api = new Isolate({
-	OIDC_PROVIDERS: [provider, { ...provider, id: "lost-idp", discoveryUrl: `${inject("outsideUrl")}/none` }],
+	OIDC_PROVIDERS: [
+		provider,
+		{ ...provider, id: "lost-idp", name: "The lost one", discoveryUrl: `${inject("outsideUrl")}/none` },
+	],
 	TEST_IDP_SECRET: "the secret of the tests' client",
 	TRUSTED_REDIRECTS: [CLIENT, APP],
 	KAKAO_CLIENT_ID: "kakao-id",
@@ -189,6 +192,34 @@ it("a way back that nobody went, or that has been gone, leads nowhere", async ()
 	expect((await finish(location.searchParams.get("code"))).body).toMatchObject({ code: "code_invalid" });
 });
 
+it("whoever wants to sign in is told with whom", async () => {
+	const { body } = await api.call("GET", "/auth/providers");
+	expect(body).toEqual({
+		items: [
+			{ id: "kakao", name: "Kakao" },
+			{ id: "test-idp", name: "test-idp" },
+			{ id: "lost-idp", name: "The lost one" },
+		],
+	});
+});
+
+it("the web app that is served with the API is come back to, and nothing else of its origin", async () => {
+	const at = (redirectTo: string) => begin("/auth/sign-in/social", { redirectTo });
+	expect((await at("https://feed.test/sign-in")).status).toBe(200);
+	for (const other of [
+		"https://feed.test/",
+		"https://feed.test/v1/feed",
+		"https://feed.test/sign-in?next=//evil.test",
+		"https://feed.test/sign-in#x",
+		"https://feed.test.evil.test/sign-in",
+		"http://feed.test/sign-in",
+		"https://user@feed.test/sign-in",
+		"https://evil.test/sign-in",
+	]) {
+		expect(await at(other), other).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+	}
+});
+
 it("only providers and addresses that are set up are gone to", async () => {
 	expect(await begin(undefined, { provider: "google" })).toMatchObject({
 		status: 404,
@@ -254,6 +285,8 @@ it("settings that are half made stop the Worker, and say which", () => {
 	expect(() => new Isolate({ GOOGLE_CLIENT_ID: "x" })).toThrow(/GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET/);
 	expect(() => new Isolate({ OIDC_PROVIDERS: [provider] })).toThrow(/TEST_IDP_SECRET/);
 	expect(() => new Isolate({ OIDC_PROVIDERS: [{ ...provider, id: "kakao" }] })).toThrow(/OIDC_PROVIDERS/);
+	expect(() => new Isolate({ OIDC_PROVIDERS: "[" })).toThrow(/OIDC_PROVIDERS/);
+	expect(() => new Isolate({ OIDC_PROVIDERS: JSON.stringify([provider]), TEST_IDP_SECRET: "x" })).not.toThrow();
 	expect(() => new Isolate({ EMAIL_WEBHOOK_URL: "https://mail.test/" })).toThrow(/EMAIL_WEBHOOK_SECRET/);
 	expect(() => new Isolate({ EMAIL: env.MAIL_OUT })).toThrow(/EMAIL_FROM/);
 });

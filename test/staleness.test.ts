@@ -9,7 +9,7 @@ import { aheadBy, Isolate } from "./isolate.ts";
 import { settled } from "./settled.ts";
 
 /** `npm run histories` plays fifty. */
-const RUNS = Math.ceil((env.HISTORIES ?? 2000) / 200);
+const RUNS = Math.ceil((env.HISTORIES ?? 1200) / 200);
 /** After so long everybody sees a change, in milliseconds. */
 const BOUND = 5000;
 const PEOPLE = 3;

@@ -6,6 +6,9 @@ import { type Chunk, type Progress, ProgressStore, readProgress, START } from ".
 import { FRIEND_LIMIT, type Level, STRANGERS, type Tie } from "../src/graph/rules.ts";
 import { type Pair, pairOf, RelationStore } from "../src/graph/store.ts";
 import { Belongings } from "../src/life/belongings.ts";
+import { Avatars } from "../src/media/avatars.ts";
+import { MediaStore, partsIn } from "../src/media/store.ts";
+import { wantedBy } from "../src/media/ties.ts";
 import { BulkStore } from "../src/ops/bulk.ts";
 import { LikeStore } from "../src/posts/likes.ts";
 import { PostStore } from "../src/posts/store.ts";
@@ -37,6 +40,8 @@ export function storeContract(shards: Shards): void {
 	const progress = new ProgressStore(shards, clock);
 	const bulk = new BulkStore(shards);
 	const belongings = new Belongings(shards);
+	const media = new MediaStore(shards, clock);
+	const avatars = new Avatars(shards, media, clock);
 
 	const mint = (shard = 0) => minter.mint(shard);
 	const account = async (): Promise<Id> => {
@@ -120,6 +125,9 @@ export function storeContract(shards: Shards): void {
 				editedAt: null,
 				likeCount: 0,
 				commentCount: 0,
+				media: null,
+				preview: null,
+				previewImage: null,
 				liked: false,
 			});
 			// A NUL is kept where it can be; nowhere does it fail anything.
@@ -184,12 +192,12 @@ export function storeContract(shards: Shards): void {
 	});
 
 	describe("accounts", () => {
-		it("are made once, found by id, and changed in part", async () => {
+		it("are made once, found by id, and changed in part; a username that was changed is caught up with", async () => {
 			const [ann, ben] = (await people(2)) as [Id, Id];
 			await accounts.ensure({ id: ann, username: "other", displayName: "Other", region: "weur" });
 			expect(await accounts.byId(ann)).toEqual({
 				id: ann,
-				username: ann.toLowerCase(),
+				username: "other",
 				displayName: "Ann",
 				bio: "",
 				avatarUrl: null,
@@ -201,6 +209,7 @@ export function storeContract(shards: Shards): void {
 				heavy: 0,
 				herald: null,
 				hidden: 0,
+				words: '["ann"]',
 			});
 			expect([...(await accounts.byIds([ann, ben, mint()])).keys()].sort()).toEqual([ann, ben].sort());
 			expect(await accounts.byIds([])).toEqual(new Map());
@@ -811,6 +820,168 @@ export function storeContract(shards: Shards): void {
 				commentCount: 1,
 				liked: true,
 			});
+		});
+	});
+
+	describe("media", () => {
+		const DAY = 86_400_000;
+		const process = (id: Id, owner: Id): Job => ({ id, task: { kind: "process", mediaId: id, ownerId: owner } });
+		const found = { width: 40, height: 30, duration: null, blurhash: "x", widths: "[]" };
+		const ready = async (owner: Id, purpose: "post" | "avatar" | "poster" = "post", type = "image/png") => {
+			const id = mint();
+			expect(await media.insert({ id, owner, purpose, type, size: 10, alt: null })).toMatchObject({ id, parts: "" });
+			await media.complete({ id }, "1 tag\n", process(id, owner));
+			await media.complete({ id }, "1 tag\n", process(id, owner));
+			expect(await loadJob(shards, id)).toMatchObject({ task: { kind: "process", ownerId: owner } });
+			expect(await media.ready(id, found)).toBe(true);
+			expect(await media.ready(id, found)).toBe(false);
+			await media.finish(id);
+			return id;
+		};
+		const row = async (id: Id) => {
+			const known = await media.byId(id);
+			if (!known) throw new Error("no such medium");
+			return known;
+		};
+		const states = async (...ids: Id[]) =>
+			Promise.all(ids.map(async (id) => [(await row(id)).status, (await row(id)).attachedTo]));
+		const show = async (owner: Id, ids: Id[]) => {
+			const id = mint();
+			const post = { id, authorId: owner, text: "", audience: 0, link: null };
+			const written = await posts.insertWithMedia(post, await wantedBy(media, owner, ids, id), add(id, owner));
+			return written && id;
+		};
+
+		it("is noted part by part, counted, and completed once", async () => {
+			const ann = await account();
+			const id = mint();
+			const row = { id, owner: ann, purpose: "post", type: "video/mp4", size: 9e9, alt: null } as const;
+			expect(await media.insert(row)).toMatchObject({ status: "uploading", size: 9e9, dueAt: now + DAY });
+			expect(await media.insert(row)).toBeUndefined();
+			expect([await media.begin(id, "one"), await media.begin(id, "two")]).toEqual([true, false]);
+			for (const etag of ["a", "b"]) expect(await media.notePart(id, 2, etag)).toBe(true);
+			expect(await media.notePart(id, 1, "c")).toBe(true);
+			const { parts, uploadId } = (await media.byId(id)) ?? { parts: "" };
+			expect([uploadId, partsIn(parts)]).toEqual([
+				"one",
+				[
+					{ partNumber: 1, etag: "c" },
+					{ partNumber: 2, etag: "b" },
+				],
+			]);
+			expect(await media.recent(ann, DAY)).toEqual({ bytes: 9e9, pending: 1 });
+			await media.complete({ id }, parts, process(id, ann));
+			expect(await media.notePart(id, 3, "d")).toBe(false);
+			expect(await media.fail(id, "unreadable")).toBe(true);
+			expect((await media.ofOwner(ann, "", 9)).map(({ error, uploadId }) => [error, uploadId])).toEqual([
+				["unreadable", null],
+			]);
+			expect(await media.ofOwner(ann, id, 9)).toEqual([]);
+		});
+
+		it("is tied to a post with the post, as it was found or not at all", async () => {
+			const ann = await account();
+			const [one, two, three] = [await ready(ann), await ready(ann), await ready(ann)];
+			const post = await show(ann, [two, one]);
+			if (!post) throw new Error("not written");
+			expect(JSON.parse((await media.shownBy(post)) ?? "")).toMatchObject([{ id: two }, { id: one }]);
+			expect(await states(one, two)).toEqual([
+				["ready", post],
+				["ready", post],
+			]);
+			expect(await loadJob(shards, post)).toMatchObject({ task: { kind: "add" } });
+			expect(await media.discardOrphan(one)).toBe(false);
+
+			// Changed between the look and the write.
+			const wanted = await wantedBy(media, ann, [three], mint());
+			expect(await media.describe(await row(three), "three", undefined)).toBe(true);
+			const late = mint();
+			const lost = { id: late, authorId: ann, text: "", audience: 0, link: null };
+			expect(await posts.insertWithMedia(lost, wanted, add(late, ann))).toBeUndefined();
+			expect([await posts.exists(late), await loadJob(shards, late)]).toEqual([false, undefined]);
+			expect(await states(three)).toEqual([["ready", null]]);
+			const job = (): Job => ({ id: mint(), task: { kind: "edit", postId: post, authorId: ann, audience: 0 } });
+			expect(await posts.updateWithMedia(post, { text: "no" }, wanted, [job()])).toBe(false);
+			expect(await posts.versions(post, undefined, 9)).toEqual([]);
+
+			const again = await wantedBy(media, ann, [three, one], post);
+			const edit = job();
+			expect(await posts.updateWithMedia(post, { text: "yes" }, again, [edit])).toBe(true);
+			expect(await loadJob(shards, edit.id)).toMatchObject({ task: { kind: "edit" } });
+			expect(await states(one, two, three)).toEqual([
+				["ready", post],
+				["discarded", null],
+				["ready", post],
+			]);
+			expect((await posts.versions(post, undefined, 9)).map(({ text }) => text)).toEqual([""]);
+
+			const before = (await media.shownBy(post)) ?? "";
+			expect(await media.describe(await row(one), "one", { before: "other", after: "[]" })).toBe(false);
+			expect(await media.describe(await row(one), "one", { before, after: "[]" })).toBe(true);
+			expect([await media.shownBy(post), (await row(one)).alt]).toEqual(["[]", "one"]);
+			await posts.remove(post, []);
+			expect(await states(one, three)).toEqual([
+				["discarded", null],
+				["discarded", null],
+			]);
+		});
+
+		it("goes with what shows it: a still with its video, an avatar with the next one", async () => {
+			const ann = await account();
+			const [video, still, other] = [
+				await ready(ann, "post", "video/mp4"),
+				await ready(ann, "poster"),
+				await ready(ann, "poster"),
+			];
+			const early = await row(video);
+			expect(await media.setPoster(early, await row(still))).toBe(true);
+			expect(await media.setPoster(early, await row(other))).toBe(false);
+			expect(await media.setPoster(await row(video), await row(other))).toBe(true);
+			expect(await states(still, other)).toEqual([
+				["discarded", null],
+				["ready", video],
+			]);
+			expect(await media.discardOrphan(video)).toBe(true);
+			expect(await states(video, other)).toEqual([
+				["discarded", null],
+				["discarded", null],
+			]);
+
+			const [first, second] = [await ready(ann, "avatar"), await ready(ann, "avatar")];
+			await avatars.choose(ann, first);
+			await avatars.choose(ann, second);
+			expect((await accounts.byId(ann))?.avatarUrl).toBe(`/media/${second}/avatar`);
+			expect(await states(first, second)).toEqual([
+				["discarded", null],
+				["ready", ann],
+			]);
+			expect((await media.served(second))?.id).toBe(second);
+			await accounts.setHidden(ann, 1);
+			expect(await media.served(second)).toBeUndefined();
+			await accounts.setHidden(ann, 2);
+			await avatars.replace(ann, null);
+			expect(await states(second)).toEqual([["discarded", null]]);
+		});
+
+		it("is found when it is due, and forgotten with its owner", async () => {
+			const ann = await account();
+			const [one, two] = [await ready(ann), await ready(ann)];
+			const post = await show(ann, [two]);
+			const dueOf = async (at: number) =>
+				(await Promise.all(shards.all().map((database) => media.due(database, at, 1000)))).flat().map(({ id }) => id);
+			expect(await dueOf(now)).not.toContain(one);
+			expect(await dueOf(now + DAY)).toContain(one);
+			expect(await dueOf(now + DAY)).not.toContain(two);
+			expect(await media.discardOrphan(one, now - 1)).toBe(false);
+			await media.putOff(one, now + 2 * DAY);
+			expect(await dueOf(now + DAY)).not.toContain(one);
+			await media.remove(one);
+			expect(await media.byId(one)).toBeDefined();
+			expect((await media.discardAll(ann, 1)).length).toBe(1);
+			expect((await media.discardAll(ann, 9)).length).toBe(2);
+			await media.remove(one);
+			expect(await media.byId(one)).toBeUndefined();
+			expect(post).toBeDefined();
 		});
 	});
 }

@@ -7,7 +7,7 @@ import { env } from "./env.ts";
 import { settled } from "./settled.ts";
 
 /** `npm run histories` plays fifty. */
-const RUNS = Math.ceil((env.HISTORIES ?? 1200) / 200);
+const RUNS = Math.ceil((env.HISTORIES ?? 800) / 200);
 
 const timeline = (who: Person) => env.TIMELINE.getByName(who.id);
 /** Lets go for so long, so that a cut falls anywhere. */

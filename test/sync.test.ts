@@ -158,6 +158,13 @@ it("any page's cursor reads on in either direction", async () => {
 	expect(await texts(`after=${middle.prev}`)).toEqual(["8", "7", "6"]);
 	// The last post of the page is the place that `next` names.
 	expect(await texts(`after=${middle.next}`)).toEqual(["6", "5", "4"]);
+	// A post's id is a place as well, also when the post is gone; and only where a direction goes with it.
+	const last = middle.items[2] as PostView;
+	expect(await texts(`before=${last.id}`)).toEqual(["2", "1", "0"]);
+	expect(await texts(`after=${last.id}`)).toEqual(["6", "5", "4"]);
+	await ann.ok("DELETE", `/v1/posts/${last.id}`);
+	expect(await texts(`before=${last.id}`)).toEqual(["2", "1", "0"]);
+	expect(await ann.call("GET", `/v1/feed?cursor=${last.id}`)).toMatchObject({ body: { code: "invalid_cursor" } });
 	expect(await ann.call("GET", `/v1/feed?after=${middle.next}&before=${middle.next}`)).toMatchObject({ status: 400 });
 });
 

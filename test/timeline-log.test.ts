@@ -300,6 +300,18 @@ it("a deletion is remembered below the floor too, against an addition that comes
 	expect(log.changes(seq, 10)).toMatchObject({ state: "told", changes: [] });
 });
 
+it("a like of a post that is not in the feed is remembered and told to nobody", () => {
+	const disk = new Disk();
+	const log = disk.wake();
+	disk.store(log.like(post(1), true));
+	expect(log.seq).toBe(0);
+	for (const each of [log, disk.wake()]) expect(each.likes(post(1))).toBe(true);
+	disk.store(log.apply([add(1)], NOW));
+	disk.store(log.like(post(1), false));
+	expect(log.seq).toBe(2);
+	for (const each of [log, disk.wake()]) expect(each.likes(post(1))).toBe(false);
+});
+
 it("a log full of what was taken back says that it should be built anew", () => {
 	const log = new TimelineLog([], EMPTY);
 	log.apply(

@@ -10,7 +10,7 @@ import { env } from "./env.ts";
 import { settled } from "./settled.ts";
 
 /** `npm run histories` plays fifty. */
-const RUNS = Math.ceil((env.HISTORIES ?? 2000) / 200);
+const RUNS = Math.ceil((env.HISTORIES ?? 1200) / 200);
 const OTHERS = [1, 2, 3] as const;
 
 interface Story {

@@ -1,10 +1,13 @@
 import { expect, it } from "vitest";
 import { CHECKS, type Finding } from "../src/ops/checks.ts";
 import type { PostView } from "../src/posts/post.ts";
+import { servicesOf } from "../src/services.ts";
 import { call, signUpMany } from "./api.ts";
 import { env } from "./env.ts";
+import { mp4, png } from "./media-files.ts";
 import { databaseOf } from "./obstruct.ts";
 import { settled } from "./settled.ts";
+import { uploaded } from "./uploading.ts";
 
 async function verify(repair = false): Promise<string[]> {
 	const faults: string[] = [];
@@ -76,4 +79,32 @@ it("a store that is as it should be passes; what is not is named, and mended", a
 	expect((await ann.account()).postCount).toBe(2);
 	expect(await ann.ok("GET", `/v1/posts/${post.id}`)).toMatchObject({ likeCount: 1, commentCount: 1 });
 	expect(await ann.ok("GET", `/v1/posts/${comment.id}`)).toMatchObject({ likeCount: 1, commentCount: 1 });
+});
+
+it("what says that it is shown and is not goes; what shows nothing any more says so", async () => {
+	const [ann] = await signUpMany(1);
+	if (!ann) throw new Error("nobody signed up");
+	const photo = () => uploaded(ann, "image/png", png(8, 8));
+	const [shown, lost] = [await photo(), await photo()];
+	const avatar = await uploaded(ann, "image/png", png(8, 8), { purpose: "avatar" });
+	const still = await uploaded(ann, "image/png", png(8, 8), { purpose: "poster" });
+	const video = await uploaded(ann, "video/mp4", mp4(), { poster: still.id });
+	const post = await ann.post("", { media: [shown.id, video.id] });
+	const other = await ann.post("words", { media: [lost.id] });
+	await ann.ok("PATCH", "/v1/accounts/me", { avatar: avatar.id });
+	await settled();
+	expect(await verify()).toEqual([]);
+	const database = databaseOf(ann);
+	await database.prepare("UPDATE posts SET media = NULL WHERE id = ?").bind(post.id).run();
+	await database.prepare("UPDATE profiles SET avatar_url = NULL WHERE id = ?").bind(ann.id).run();
+	await database.prepare("DELETE FROM media WHERE id = ?").bind(lost.id).run();
+	expect(await verify(true)).toEqual([
+		"2 or more photos and videos that nothing shows",
+		expect.stringContaining("1 posts whose"),
+	]);
+	while ((await verify(true)).length > 0);
+	for (let round = 0; round < 2; round++) await servicesOf(env).media.sweep(Date.now() + 1000);
+	for (const { id } of [shown, avatar, video, still])
+		expect((await ann.call("GET", `/v1/media/${id}`)).status).toBe(404);
+	expect((await ann.ok<PostView>("GET", `/v1/posts/${other.id}`)).media).toEqual([]);
 });

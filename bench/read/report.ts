@@ -1,8 +1,9 @@
 /** The table and the chart of `docs/performance.md`. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/client.ts";
 import { fix, text } from "../chart.ts";
+import { publishTable } from "../document.ts";
 import type { Measured } from "./measure.ts";
 
 export interface Line {
@@ -14,10 +15,7 @@ export interface Line {
 	baseline: boolean;
 }
 
-const DOCUMENT = join(ROOT, "docs/performance.md");
 const CHART = join(ROOT, "docs/read.svg");
-/** Between them the document is written anew. */
-const [BEGIN, END] = ["<!-- table of reads -->", "<!-- end of table of reads -->"];
 const HEAD =
 	"| read | of the constant | target | a second | p50 ms | p99 ms | p99 at 1,000/s, ms | of the constant's | errors |";
 
@@ -42,12 +40,7 @@ export function markdown(lines: readonly Line[]): string {
 
 /** Writes table and chart into the documents. */
 export function publish(lines: readonly Line[]): void {
-	const document = readFileSync(DOCUMENT, "utf8");
-	const [before, rest] = document.split(BEGIN);
-	const [, after] = rest?.split(END) ?? [];
-	if (after === undefined) throw new Error(`${DOCUMENT} has no place for the table`);
-	const date = new Date().toISOString().slice(0, 10);
-	writeFileSync(DOCUMENT, `${before}${BEGIN}\nMeasured ${date}.\n\n${markdown(lines)}\n${END}${after}`);
+	publishTable("reads", markdown(lines));
 	writeFileSync(CHART, chart(lines));
 }
 

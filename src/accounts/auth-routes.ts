@@ -4,43 +4,41 @@ import type { AuditTrail } from "../audit-entry.ts";
 import { createRouter, type Gateway, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import { type Region, regionSchema } from "../store/shard-map.ts";
-import { PASSWORD_LENGTH, USERNAME_LENGTH } from "./auth.ts";
+import { PASSWORD_LENGTH } from "./auth.ts";
 import {
 	accepted,
 	answer,
 	COOKIES,
 	cookieOf,
 	done,
-	redirectSchema,
 	requestOf,
-	requireTrusted,
 	type SessionAnswer,
 	session,
 	sessionAnswer,
+	yes,
 } from "./calls.ts";
 import type { Identity } from "./identity.ts";
 import { regionOf } from "./places.ts";
-import { displayNameSchema } from "./routes.ts";
+import { type Redirects, redirectSchema } from "./redirects.ts";
+import { displayNameSchema, usernameSchema } from "./routes.ts";
 
 export const emailSchema = z.email().max(254);
 export const passwordSchema = z.string().min(PASSWORD_LENGTH.min).max(PASSWORD_LENGTH.max);
 /** One that may be from when other lengths were asked for. */
 export const passwordToCheck = z.string().min(1).max(PASSWORD_LENGTH.max);
-export const usernameSchema = z
-	.string()
-	.min(USERNAME_LENGTH.min)
-	.max(USERNAME_LENGTH.max)
-	.regex(/^[A-Za-z0-9_.]+$/, "letters, digits, dots and underscores only");
-
 /** Instead of a session, for an account that wants a second factor. */
-const challengeAnswer = z.object({
-	twoFactor: z.object({
-		challenge: z.string().openapi({ description: "for POST /auth/two-factor/verify-totp or verify-backup-code" }),
-		methods: z.array(z.string()),
-	}),
-});
+const challengeAnswer = z
+	.object({
+		twoFactor: z.object({
+			challenge: z.string().openapi({ description: "for POST /auth/two-factor/verify-totp or verify-backup-code" }),
+			methods: z.array(z.string()),
+		}),
+	})
+	.openapi("SecondFactorWanted");
 /** Where addresses must be confirmed, whether or not there is an account with this one already. */
-const mailAnswer = z.object({ verificationSent: z.literal(true) });
+const mailAnswer = z.object({ verificationSent: yes }).openapi("ConfirmationSent");
+const signUpAnswer = z.union([sessionAnswer, mailAnswer]).openapi("SignUpAnswer");
+const signInAnswer = z.union([sessionAnswer, challengeAnswer]).openapi("SignInAnswer");
 
 const signUp = createRoute({
 	method: "post",
@@ -62,7 +60,7 @@ const signUp = createRoute({
 		),
 	},
 	responses: {
-		200: json(z.union([sessionAnswer, mailAnswer]), "The account, signed in; or a message is on its way"),
+		200: json(signUpAnswer, "The account, signed in; or a message is on its way"),
 		...problems(400, 409, 413, 415, 429, 503),
 	},
 });
@@ -76,7 +74,7 @@ const signInByEmail = createRoute({
 		body: jsonBody(z.strictObject({ email: emailSchema, password: passwordToCheck })),
 	},
 	responses: {
-		200: json(z.union([sessionAnswer, challengeAnswer]), "Signed in, or asked for a second factor"),
+		200: json(signInAnswer, "Signed in, or asked for a second factor"),
 		...problems(400, 401, 403, 413, 415, 429),
 	},
 });
@@ -90,7 +88,7 @@ const signInByUsername = createRoute({
 		body: jsonBody(z.strictObject({ username: usernameSchema, password: passwordToCheck })),
 	},
 	responses: {
-		200: json(z.union([sessionAnswer, challengeAnswer]), "Signed in, or asked for a second factor"),
+		200: json(signInAnswer, "Signed in, or asked for a second factor"),
 		...problems(400, 401, 403, 413, 415, 429),
 	},
 });
@@ -153,7 +151,7 @@ export interface AuthServices {
 	auditLog: AuditTrail;
 	defaultRegion: Region;
 	/** Where the link in a message may lead. */
-	redirects: readonly string[];
+	redirects: Redirects;
 	/** Whether an account has to confirm its address before it is signed in. */
 	requireVerification: boolean;
 }
@@ -191,7 +189,7 @@ export function authRoutes({ identity, auditLog, defaultRegion, redirects, requi
 	return createRouter()
 		.openapi(signUp, async (c) => {
 			const { redirectTo, ...body } = c.req.valid("json");
-			requireTrusted(redirects, redirectTo);
+			redirects.require(redirectTo, c.req.raw);
 			const region = body.region ?? here(c);
 			const response = await identity.signUp(requestOf(c, { ...body, region }), body, redirectTo);
 			if (response.status === 422) {

@@ -96,6 +96,8 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 				const link = redirectTo === undefined ? undefined : withQuery(redirectTo, { token });
 				await send(user.email, { kind: "reset", link, code: token });
 			},
+			onPasswordReset: async ({ user }) =>
+				auditLog.record({ act: "password_reset", actor: "nobody", subject: user.id }),
 			onExistingUserSignUp: async ({ user }) => send(user.email, { kind: "exists" }),
 		},
 		emailVerification: {

@@ -4,18 +4,23 @@ import { idSchema } from "../gateway/openapi.ts";
 import { Problem, type ProblemCode } from "../gateway/problem.ts";
 
 /** What every way to sign in answers. */
-export const sessionAnswer = z.object({
-	token: z
-		.string()
-		.openapi({ description: "the session token: the Bearer of GET /auth/token and POST /auth/sign-out" }),
-	user: z.looseObject({ id: idSchema, name: z.string(), email: z.string(), username: z.string().optional() }),
-});
+export const sessionAnswer = z
+	.object({
+		token: z
+			.string()
+			.openapi({ description: "the session token: the Bearer of GET /auth/token and POST /auth/sign-out" }),
+		user: z.looseObject({ id: idSchema, name: z.string(), email: z.string(), username: z.string().optional() }),
+	})
+	.openapi("SignedIn");
 export type SessionAnswer = z.infer<typeof sessionAnswer>;
 
 /** Routes that want a session token ask for this. */
 export const session = [{ session: [] }];
 
-export const done = z.object({ status: z.literal(true) });
+/** Always true. It is described as any other boolean: generators make an enumeration of text out of one value. */
+export const yes = z.literal(true).openapi({ type: "boolean" });
+
+export const done = z.object({ status: yes });
 
 /** The call for better-auth. No cookies go in or out, so nothing can be done in a browser's name. */
 export function requestOf(c: Context, body?: unknown, path?: string): Request {
@@ -112,15 +117,3 @@ async function toProblem(response: Response): Promise<Problem> {
 	if (response.status === 401) return new Problem("session_invalid");
 	return new Problem(response.status < 500 ? "invalid_request" : "internal_error");
 }
-
-/** Refuses an address that is none of the clients'. @throws Problem `invalid_request` */
-export function requireTrusted(redirects: readonly string[], redirectTo: string | undefined): void {
-	if (redirectTo === undefined || redirects.includes(redirectTo)) return;
-	throw new Problem("invalid_request", undefined, [{ path: "redirectTo", message: "is not one of TRUSTED_REDIRECTS" }]);
-}
-
-/** Where a link leads, and where somebody comes back to: an address of the client's that the operators have listed. */
-export const redirectSchema = z
-	.url()
-	.max(2048)
-	.openapi({ description: "an address of yours, exactly as it is in the setting TRUSTED_REDIRECTS" });

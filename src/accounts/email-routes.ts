@@ -3,8 +3,9 @@ import { createRouter, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import { withQuery } from "./auth.ts";
 import { emailSchema, passwordSchema, passwordToCheck } from "./auth-routes.ts";
-import { accepted, done, newSessionOf, redirectSchema, requestOf, requireTrusted, session } from "./calls.ts";
+import { accepted, done, newSessionOf, requestOf, session } from "./calls.ts";
 import type { Identity } from "./identity.ts";
+import { type Redirects, redirectSchema } from "./redirects.ts";
 
 /** Of a link or a code in a message. */
 const tokenSchema = z.string().min(1).max(2048);
@@ -18,7 +19,10 @@ const verifyEmail = createRoute({
 	request: { query: z.object({ token: tokenSchema, redirectTo: redirectSchema.optional() }) },
 	responses: {
 		200: json(done, "Confirmed"),
-		302: { description: "To `redirectTo`, with `verified=true`, or with `error=link_invalid`" },
+		302: {
+			description:
+				"To `redirectTo`, or for a browser to the web app, with `verified=true`, or with `error=link_invalid`",
+		},
 		...problems(400, 429, 503),
 	},
 });
@@ -89,7 +93,7 @@ const FLOOR = 500;
 export interface EmailServices {
 	identity: Identity;
 	/** Where the link in a message may lead. */
-	redirects: readonly string[];
+	redirects: Redirects;
 }
 
 /** What is done with an address or a password by way of a message, and changing them. */
@@ -97,15 +101,18 @@ export function emailRoutes({ identity, redirects }: EmailServices) {
 	const DONE = { status: true } as const;
 
 	const ask = async (request: Request, redirectTo: string | undefined) => {
-		requireTrusted(redirects, redirectTo);
+		redirects.require(redirectTo, request);
 		const [response] = await Promise.all([identity.handle(request, { redirectTo }), scheduler.wait(FLOOR)]);
 		await accepted(response);
 	};
 
 	return createRouter()
 		.openapi(verifyEmail, async (c) => {
-			const { token, redirectTo } = c.req.valid("query");
-			requireTrusted(redirects, redirectTo);
+			const { token, redirectTo: wanted } = c.req.valid("query");
+			redirects.require(wanted, c.req.raw);
+			// Whoever opens it in a browser is not shown JSON.
+			const browser = c.req.header("accept")?.includes("text/html");
+			const redirectTo = wanted ?? (browser ? `${identity.originOf(c.req.raw)}/sign-in` : undefined);
 			const request = requestOf(c, undefined, `/auth/verify-email?${new URLSearchParams({ token })}`);
 			request.headers.delete("authorization");
 			const response = await identity.handle(request, { redirectTo });

@@ -19,6 +19,7 @@ const users = sqliteTable("user", {
 	name: text("name").notNull(),
 	email: text("email").notNull(),
 	username: text("username"),
+	displayUsername: text("displayUsername"),
 	region: text("region").$type<Region>().notNull(),
 	role: text("role").$type<Role>().notNull(),
 });
@@ -73,10 +74,10 @@ export class Identity {
 	 *
 	 * @returns undefined when the token is good for nothing
 	 */
-	async refresh(refreshToken: string): Promise<({ token: string } & Successor) | undefined> {
+	async refresh(refreshToken: string, key?: string): Promise<({ token: string } & Successor) | undefined> {
 		const { refreshTokens, sessions, metrics } = this.#options;
 		for (let round = 0; round < REFRESH_ROUNDS; round++) {
-			const presented = await refreshTokens.present(refreshToken);
+			const presented = await refreshTokens.present(refreshToken, key);
 			if (!presented) return undefined;
 			const { session } = presented;
 			if (presented.state === "reused") {
@@ -87,7 +88,7 @@ export class Identity {
 				return undefined;
 			}
 			const token = await this.#accessToken(session.token);
-			const next = token === undefined ? undefined : await refreshTokens.replace(presented);
+			const next = token === undefined ? undefined : await refreshTokens.replace(presented, key);
 			if (token !== undefined && next) return { token, ...next };
 			// Somebody was faster: looked at again, this is the token before the last one.
 		}
@@ -143,9 +144,10 @@ export class Identity {
 	async resume(request: Request, cookie: string, value: string, occasion?: Occasion): Promise<Response> {
 		const auth = this.auth(request, occasion);
 		const { createAuthCookie } = await auth.$context;
-		const headers = new Headers((await this.#known(request)).headers);
+		const known = await this.#known(request);
+		const headers = new Headers(known.headers);
 		headers.set("cookie", `${createAuthCookie(cookie).name}=${value}`);
-		return auth.handler(new Request(request, { headers }));
+		return auth.handler(new Request(known, { headers }));
 	}
 
 	/** The session that a request's token is of, and its account. */
@@ -185,11 +187,13 @@ export class Identity {
 	 * Sets a new password, and ends all other sessions: before it is written, so that none outlives a process that dies
 	 * here, and after, because until then somebody could sign in with the old one.
 	 */
-	async changePassword(request: Request): Promise<Response> {
-		const found = await this.session(request);
+	async changePassword(original: Request): Promise<Response> {
+		// Known once: what a refresh token came with can be read only then.
+		const request = await this.#known(original);
+		const found = await this.#sessionOf(request);
 		if (!found) throw new Problem("session_invalid");
 		const endOthers = () => this.#options.sessions.endOthers(found.user.id as Id, found.session.id);
-		const response = await this.handle(request, { beforePassword: endOthers });
+		const response = await this.auth(request, { beforePassword: endOthers }).handler(request);
 		if (response.ok) await endOthers();
 		return response;
 	}
@@ -285,6 +289,31 @@ export class Identity {
 			.from(users)
 			.where(eq(users.username, username.toLowerCase()));
 		return user?.id;
+	}
+
+	/**
+	 * Gives an account another username; the old one is free from then on. Its profile is the caller's to change: until
+	 * then it has the old one, at the latest until the next session begins.
+	 *
+	 * @throws Problem `username_taken`, or `account_not_found`
+	 */
+	async rename(id: Id, username: string): Promise<void> {
+		const change = { username: username.toLowerCase(), displayUsername: username };
+		const named = await drizzle(this.#options.database)
+			.update(users)
+			.set(change)
+			.where(eq(users.id, id))
+			.returning({ id: users.id })
+			.catch(async (error: unknown) => {
+				throw (await this.isTaken(username, id)) ? new Problem("username_taken") : error;
+			});
+		if (named.length === 0) throw new Problem("account_not_found");
+	}
+
+	/** Whether anybody else has a username. */
+	async isTaken(username: string, id: Id): Promise<boolean> {
+		const owner = await this.idOf(username);
+		return owner !== undefined && owner !== id;
 	}
 
 	/** The public origin, for a request. */

@@ -29,7 +29,9 @@ const optionsAnswer = z.object({
 	ceremony: z.string().openapi({ description: "send it back with what the authenticator answers" }),
 	options: z.looseObject({ challenge: z.string() }).openapi({ description: "for navigator.credentials" }),
 });
-const passkeySchema = z.object({ id: z.string(), name: z.string().nullable(), createdAt: momentSchema });
+const passkeySchema = z
+	.object({ id: z.string(), name: z.string().nullable(), createdAt: momentSchema })
+	.openapi("Passkey");
 
 const registrationOptions = createRoute({
 	method: "get",

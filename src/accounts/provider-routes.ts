@@ -4,10 +4,11 @@ import { limitBody } from "../gateway/body.ts";
 import { createRouter, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { Region } from "../store/shard-map.ts";
-import { redirectSchema, requestOf, requireTrusted, session, sessionAnswer } from "./calls.ts";
+import { requestOf, session, sessionAnswer } from "./calls.ts";
 import type { Identity } from "./identity.ts";
 import { regionOf } from "./places.ts";
 import type { Providers } from "./providers.ts";
+import { type Redirects, redirectSchema } from "./redirects.ts";
 import { type ComingBack, comingBackSchema, type Going, type SocialSignIn } from "./social.ts";
 
 const providerParam = z
@@ -19,6 +20,21 @@ const providerParam = z
 	});
 /** 32 bytes in base64url, as RFC 7636 has it. */
 const challengeSchema = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "is not the SHA-256 of a verifier in base64url");
+
+const providerSchema = z
+	.object({ id: z.string(), name: z.string().openapi({ description: "to be shown", example: "Google" }) })
+	.openapi("Provider");
+
+const listProviders = createRoute({
+	method: "get",
+	path: "/auth/providers",
+	tags: ["auth"],
+	summary: "The other services whose accounts one can sign in with here",
+	responses: {
+		200: json(z.object({ items: z.array(providerSchema) }), "All of them; none, where none is set up"),
+		...problems(429),
+	},
+});
 
 const going = jsonBody(
 	z.strictObject({
@@ -95,7 +111,7 @@ export interface ProviderServices {
 	identity: Identity;
 	social: SocialSignIn;
 	providers: Providers;
-	redirects: readonly string[];
+	redirects: Redirects;
 	defaultRegion: Region;
 }
 
@@ -118,11 +134,12 @@ export function callbackRoutes({ social }: Pick<ProviderServices, "social">) {
 export function providerRoutes({ identity, social, providers, redirects, defaultRegion }: ProviderServices) {
 	const go = async (request: Request, body: Going) => {
 		if (!providers.has(body.provider)) throw new Problem("provider_not_found");
-		requireTrusted(redirects, body.redirectTo);
+		redirects.require(body.redirectTo, request);
 		return { url: await social.go(request, body) };
 	};
 
 	return createRouter()
+		.openapi(listProviders, (c) => c.json({ items: providers.list() }, 200))
 		.openapi(signInWithProvider, async (c) => {
 			const request = requestOf(c);
 			request.headers.delete("authorization");

@@ -6,32 +6,56 @@ import { z } from "zod";
 export const SOCIAL = ["google", "apple", "facebook", "kakao", "line", "naver"] as const;
 export type Social = (typeof SOCIAL)[number];
 
+const NAMES: Readonly<Record<Social, string>> = {
+	google: "Google",
+	apple: "Apple",
+	facebook: "Facebook",
+	kakao: "Kakao",
+	line: "LINE",
+	naver: "Naver",
+};
+
 export interface ClientCredentials {
 	clientId: string;
 	clientSecret: string;
 }
 
-/** The setting `OIDC_PROVIDERS`. */
-export const oidcProvidersSchema = z
-	.array(
-		z.strictObject({
-			/** In the addresses of the API. */
-			id: z
-				.string()
-				.regex(/^[a-z0-9-]{1,30}$/)
-				.refine((id) => !SOCIAL.some((social) => social === id)),
-			/** Ends in `/.well-known/openid-configuration`. */
-			discoveryUrl: z.url({ protocol: /^https?$/ }),
-			clientId: z.string().min(1),
-			/** The name of the binding that holds the client's secret. */
-			secret: z.string().min(1),
-			scopes: z.array(z.string().min(1)).min(1).default(["openid", "email", "profile"]),
-		}),
-	)
-	.refine((list) => new Set(list.map(({ id }) => id)).size === list.length);
+/** The setting `OIDC_PROVIDERS`: a list, or its JSON, which is all that `.dev.vars` and the dashboard's secrets can hold. */
+export const oidcProvidersSchema = z.preprocess(
+	listOf,
+	z
+		.array(
+			z.strictObject({
+				/** In the addresses of the API. */
+				id: z
+					.string()
+					.regex(/^[a-z0-9-]{1,30}$/)
+					.refine((id) => !SOCIAL.some((social) => social === id)),
+				/** What people are shown; by default the id. */
+				name: z.string().min(1).max(40).optional(),
+				/** Ends in `/.well-known/openid-configuration`. */
+				discoveryUrl: z.url({ protocol: /^https?$/ }),
+				clientId: z.string().min(1),
+				/** The name of the binding that holds the client's secret. */
+				secret: z.string().min(1),
+				scopes: z.array(z.string().min(1)).min(1).default(["openid", "email", "profile"]),
+			}),
+		)
+		.refine((list) => new Set(list.map(({ id }) => id)).size === list.length),
+);
+
+function listOf(setting: unknown): unknown {
+	if (typeof setting !== "string") return setting;
+	try {
+		return JSON.parse(setting);
+	} catch {
+		return setting;
+	}
+}
 
 export interface OidcProvider extends ClientCredentials {
 	id: string;
+	name?: string | undefined;
 	discoveryUrl: string;
 	scopes: string[];
 }
@@ -44,6 +68,12 @@ export class Providers {
 	constructor(social: ReadonlyMap<Social, ClientCredentials>, oidc: readonly OidcProvider[]) {
 		this.#social = social;
 		this.#oidc = oidc;
+	}
+
+	/** Those that are set up, as people are shown them. */
+	list(): { id: string; name: string }[] {
+		const known = SOCIAL.filter((id) => this.#social.has(id)).map((id) => ({ id, name: NAMES[id] }));
+		return [...known, ...this.#oidc.map(({ id, name }) => ({ id, name: name ?? id }))];
 	}
 
 	has(id: string): boolean {
@@ -62,7 +92,7 @@ export class Providers {
 		>;
 		const oidc = this.#oidc
 			.filter((provider) => provider.id === id)
-			.map(({ id: providerId, ...provider }) => ({
+			.map(({ id: providerId, name: _, ...provider }) => ({
 				...provider,
 				providerId,
 				pkce: true,

@@ -2,7 +2,10 @@ import { base64url } from "jose";
 import { sha256 } from "../digest.ts";
 import type { Id } from "../store/ids.ts";
 
-/** Milliseconds for which the token before the last one brings the same successor: for who lost the answer. */
+/**
+ * Milliseconds for which the token before the last one brings the same successor: for who lost the answer. Who comes
+ * with the key of that refresh lost it for certain, and gets it however late.
+ */
 export const REFRESH_GRACE = 30_000;
 /** Milliseconds for which a session lives on after a refresh. */
 export const SESSION_LIFETIME = 30 * 86_400_000;
@@ -28,6 +31,8 @@ interface Row {
 	firstToken: string | null;
 	/** Unix milliseconds. */
 	rotatedAt: number | null;
+	/** The hash of the key that the last refresh came with. */
+	rotatedBy: string | null;
 }
 
 /** What a refresh token is today. */
@@ -63,8 +68,11 @@ export class RefreshTokens {
 		this.#now = now;
 	}
 
-	/** @returns undefined for what was never given out, and for sessions that ended. */
-	async present(token: string): Promise<Presented | undefined> {
+	/**
+	 * @param key what the client made for this refresh, and forgets with its answer: nobody else has it
+	 * @returns undefined for what was never given out, and for sessions that ended
+	 */
+	async present(token: string, key?: string): Promise<Presented | undefined> {
 		const found = await this.#find(token);
 		if (!found) return undefined;
 		const { session, generation } = found;
@@ -72,9 +80,9 @@ export class RefreshTokens {
 		if (Date.parse(session.expiresAt) <= now || generation > session.generation) return undefined;
 		const late = now - (session.rotatedAt ?? 0) > REFRESH_GRACE;
 		const behind = session.generation - generation;
-		return behind === 0 || (behind === 1 && !late)
-			? { state: "good", session, generation }
-			: { state: "reused", session };
+		if (behind === 0 || (behind === 1 && !late)) return { state: "good", session, generation };
+		const repeated = behind === 1 && key !== undefined && (await sha256(key)) === session.rotatedBy;
+		return repeated ? { state: "good", session, generation } : { state: "reused", session };
 	}
 
 	/**
@@ -82,7 +90,10 @@ export class RefreshTokens {
 	 *
 	 * @returns undefined when another one was faster, or the session has ended: {@link present} it again
 	 */
-	async replace({ session, generation }: Extract<Presented, { state: "good" }>): Promise<Successor | undefined> {
+	async replace(
+		{ session, generation }: Extract<Presented, { state: "good" }>,
+		key?: string,
+	): Promise<Successor | undefined> {
 		const now = this.#now();
 		const first = session.firstToken ?? (await sha256(session.token));
 		const refreshToken = await this.#write(session.id, generation + 1, first);
@@ -91,7 +102,7 @@ export class RefreshTokens {
 		const { meta } = await this.#database
 			.prepare(
 				`UPDATE session SET generation = ?2 + 1, firstToken = ?3, rotatedAt = ?4, expiresAt = ?5, updatedAt = ?6,
-					token = CASE generation WHEN 0 THEN ?7 ELSE token END
+					rotatedBy = ?8, token = CASE generation WHEN 0 THEN ?7 ELSE token END
 				WHERE id = ?1 AND generation = ?2 AND expiresAt > ?6`,
 			)
 			.bind(
@@ -102,6 +113,7 @@ export class RefreshTokens {
 				new Date(expiresAt).toISOString(),
 				new Date(now).toISOString(),
 				`${INTERNAL}${base64url.encode(crypto.getRandomValues(new Uint8Array(24)))}`,
+				key === undefined ? null : await sha256(key),
 			)
 			.run();
 		return meta.changes === 1 ? { refreshToken, expiresAt } : undefined;
@@ -141,7 +153,7 @@ export class RefreshTokens {
 	async #row(where: string, ...values: string[]): Promise<Row | undefined> {
 		const row = await this.#database
 			.prepare(
-				`SELECT id, userId AS account, token, expiresAt, generation, firstToken, rotatedAt FROM session WHERE ${where}`,
+				`SELECT id, userId AS account, token, expiresAt, generation, firstToken, rotatedAt, rotatedBy FROM session WHERE ${where}`,
 			)
 			.bind(...values)
 			.first<Row>();

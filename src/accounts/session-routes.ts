@@ -12,9 +12,11 @@ import {
 	signedIn,
 } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
+import { requestOf, session } from "./calls.ts";
 import { deviceOf } from "./device.ts";
 import type { Identity } from "./identity.ts";
 import type { Sessions } from "./sessions.ts";
+import { waysInOf, waysInSchema } from "./ways-in.ts";
 
 const refresh = createRoute({
 	method: "post",
@@ -22,8 +24,20 @@ const refresh = createRoute({
 	tags: ["auth"],
 	summary: "A new access token and a new refresh token",
 	description:
-		"The first refresh token of a session is the session token that signing in answers with. Each is good once: the answer's takes its place. Who lost the answer gets the same one again for 30 seconds; later use of an old token ends the session, because somebody has a copy of it. Once refreshed, a session is opened by its last refresh token wherever a session token is asked for, save by `GET /auth/token`.",
-	request: { body: jsonBody(z.strictObject({ refreshToken: z.string().min(1).max(1000) })) },
+		"The first refresh token of a session is the session token that signing in answers with. Each is good once: the answer's takes its place. Who lost the answer gets the same one again for 30 seconds, and with the `Idempotency-Key` of that request at any time; other use of an old token ends the session, because somebody has a copy of it. Once refreshed, a session is opened by its last refresh token wherever a session token is asked for, save by `GET /auth/token`.",
+	request: {
+		headers: z.object({
+			"idempotency-key": z
+				.string()
+				.regex(/^[\x21-\x7e]{16,255}$/, "16 to 255 visible ASCII characters")
+				.optional()
+				.openapi({
+					description:
+						"a random text that is kept before the request is sent, sent again when no answer came, and forgotten with the answer",
+				}),
+		}),
+		body: jsonBody(z.strictObject({ refreshToken: z.string().min(1).max(1000) })),
+	},
 	responses: {
 		200: json(
 			z.object({
@@ -34,6 +48,18 @@ const refresh = createRoute({
 			"The next pair",
 		),
 		...problems(400, 401, 413, 415, 429, 503),
+	},
+});
+
+const waysIn = createRoute({
+	method: "get",
+	path: "/auth/account",
+	tags: ["auth"],
+	summary: "By what you can be signed in: address, password, second factor, passkeys, other services",
+	security: session,
+	responses: {
+		200: json(waysInSchema, "The ways"),
+		...problems(401, 429),
 	},
 });
 
@@ -86,13 +112,26 @@ const endOthers = createRoute({
 	responses: { 204: noContent, ...problems(401, 503) },
 });
 
-export function sessionRoutes({ identity, sessions }: { identity: Identity; sessions: Sessions }) {
+export interface SessionServices {
+	identity: Identity;
+	identityDatabase: D1Database;
+	sessions: Sessions;
+}
+
+export function sessionRoutes({ identity, identityDatabase, sessions }: SessionServices) {
 	return createRouter()
 		.openapi(refresh, async (c) => {
-			const next = await identity.refresh(c.req.valid("json").refreshToken);
+			const key = c.req.valid("header")["idempotency-key"];
+			const next = await identity.refresh(c.req.valid("json").refreshToken, key);
 			if (!next) throw new Problem("session_invalid");
 			c.header("cache-control", "no-store");
 			return c.json({ ...next, expiresAt: moment(next.expiresAt) }, 200);
+		})
+		.openapi(waysIn, async (c) => {
+			const found = await identity.session(requestOf(c));
+			const ways = found && (await waysInOf(identityDatabase, found.user.id));
+			if (!ways) throw new Problem("session_invalid");
+			return c.json(ways, 200);
 		})
 		.openapi(listSessions, async (c) => {
 			const found = await sessions.list(c.var.viewer);

@@ -6,6 +6,7 @@ import type { Id } from "../store/ids.ts";
 import { profiles } from "../store/schema.ts";
 import type { Region } from "../store/shard-map.ts";
 import type { Shards } from "../store/shards.ts";
+import { writeWords } from "./name-store.ts";
 
 export type Profile = typeof profiles.$inferSelect;
 /** What is shown of an account beside what it wrote. */
@@ -19,6 +20,7 @@ export interface NewProfile {
 }
 
 export interface ProfileChange {
+	username?: string | undefined;
 	displayName?: string | undefined;
 	bio?: string | undefined;
 	avatarUrl?: string | null | undefined;
@@ -36,10 +38,11 @@ export class AccountStore {
 		this.#shards = shards;
 	}
 
-	/** Makes a profile; an existing one stays as it is. */
+	/** Makes a profile; of an existing one only the username is brought up to date, should a change have died halfway. */
 	async ensure({ id, username, displayName, region }: NewProfile): Promise<void> {
-		await this.#shards.of(id).all(sql`INSERT INTO profiles (id, username, display_name, region)
-			VALUES (${id}, ${username}, ${displayName}, ${region}) ON CONFLICT DO NOTHING`);
+		await this.#shards.of(id).all(sql`INSERT INTO profiles (id, username, display_name, region, words)
+			VALUES (${id}, ${username}, ${displayName}, ${region}, ${writeWords(displayName)})
+			ON CONFLICT (id) DO UPDATE SET username = excluded.username WHERE profiles.username <> excluded.username`);
 	}
 
 	async byId(id: Id): Promise<Profile | undefined> {
@@ -107,10 +110,12 @@ export class AccountStore {
 	 */
 	async update(id: Id, change: ProfileChange): Promise<Profile> {
 		if (Object.values(change).every((value) => value === undefined)) return this.require(id);
+		const { displayName } = change;
+		const words = displayName === undefined ? undefined : writeWords(displayName);
 		const [profile] = await this.#shards
 			.of(id)
 			.all<Profile>(
-				sql`UPDATE profiles SET ${assignments(profiles, { ...change })} WHERE id = ${id} RETURNING ${columns(profiles)}`,
+				sql`UPDATE profiles SET ${assignments(profiles, { ...change, words })} WHERE id = ${id} RETURNING ${columns(profiles)}`,
 			);
 		if (!profile) throw new Problem("account_not_found");
 		return profile;

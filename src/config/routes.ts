@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { piece, render, sendRendered } from "../gateway/conditional.ts";
+import { render, sendRendered } from "../gateway/conditional.ts";
 import { FEATURES } from "../gateway/features.ts";
 import type { RateLimits } from "../gateway/limits.ts";
 import { createRouter, json, notModified, problems } from "../gateway/openapi.ts";
@@ -19,6 +19,10 @@ const limitsSchema = z.object({
 	friends: z.int(),
 	following: z.int(),
 	streams: z.int().openapi({ description: "devices of an account that are connected at the same time" }),
+	media: z.int().openapi({ description: "photos and videos of a post" }),
+	photoBytes: z.int(),
+	videoBytes: z.int(),
+	videoSeconds: z.number(),
 	bodyBytes: z.int().openapi({ description: "of a request's body" }),
 });
 export type ClientLimits = z.infer<typeof limitsSchema>;
@@ -83,7 +87,7 @@ export function configRoutes({ flags, tokens, limits, clientLimits }: ConfigServ
 			features: Object.fromEntries(FEATURES.map((feature) => [feature, !flags.isOff(feature)])),
 			limits: clientLimits,
 		};
-		return sendRendered(c, render([piece(JSON.stringify(config))]), {
+		return sendRendered(c, render(JSON.stringify(config)), {
 			"cache-control": "private, max-age=60",
 			vary: "Authorization, X-Device-Id",
 		}) as never;

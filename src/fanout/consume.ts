@@ -16,6 +16,11 @@ export interface FanoutServices extends ExpandServices, DeliverServices {
 	deadLetters: DeadLetters;
 	doorbell: Doorbell;
 	lifeJobs: LifeJobs;
+	mediaJobs: MediaJobs;
+	/** Rings where media are processed: they take long, and would hold up what is to be brought to people. */
+	mediaDoorbell: Pick<Doorbell, "ring">;
+	/** Takes jobs that ask others' servers: these have a queue of their own. */
+	previews: { pass(jobIds: readonly Id[]): Promise<void> };
 	random: () => number;
 	/** Runs a part of the work under a name that the platform's traces know it by. */
 	inSpan: <T>(name: string, work: () => T) => T;
@@ -27,6 +32,13 @@ export interface LifeJobs {
 	run(job: Job<TaskOf<"erase" | "export">>): Promise<"done" | "more" | "later">;
 }
 
+/** What is done to what was uploaded; `media/` does it. */
+export interface MediaJobs {
+	run(job: Job<TaskOf<"process">>): Promise<"done">;
+}
+
+type QueueKind = "deliver" | "fanout" | "media";
+
 /** Seconds until recipients with too much to do are tried again. */
 const LONG_PAUSE = 60;
 
@@ -35,7 +47,8 @@ const LONG_PAUSE = 60;
  * other; one that nobody understands is put aside at once.
  */
 export async function consume(services: FanoutServices, batch: MessageBatch): Promise<void> {
-	const queue = batch.queue.includes("deliver") ? "deliver" : "fanout";
+	const kinds = ["deliver", "media"] as const;
+	const queue = kinds.find((kind) => batch.queue.includes(kind)) ?? "fanout";
 	await Promise.all(
 		batch.messages.map((message) =>
 			underTrace(traceparentIn(message.body), () => handle(services, queue, batch.queue, message)),
@@ -43,18 +56,14 @@ export async function consume(services: FanoutServices, batch: MessageBatch): Pr
 	);
 }
 
-async function handle(
-	services: FanoutServices,
-	kind: "deliver" | "fanout",
-	queue: string,
-	message: Message,
-): Promise<void> {
+async function handle(services: FanoutServices, kind: QueueKind, queue: string, message: Message): Promise<void> {
 	let first: number | undefined;
 	try {
-		if (kind === "fanout") {
+		if (kind !== "deliver") {
 			const body = jobMessageSchema.safeParse(message.body);
-			if (body.success) await services.inSpan("job", () => runJob(services, body.data.jobId));
-			else await services.deadLetters.addMessage(kind, message.body, body.error.message);
+			if (body.success) await services.inSpan("job", () => runJob(services, body.data.jobId, kind));
+			// Sent again, it is passed on by this queue.
+			else await services.deadLetters.addMessage("fanout", message.body, body.error.message);
 			return message.ack();
 		}
 		const body = chunkMessageSchema.safeParse(message.body);
@@ -72,9 +81,16 @@ async function handle(
 }
 
 /** Does what a job asks; one that is done already is gone, and asks for nothing. */
-export async function runJob(services: FanoutServices, jobId: Id): Promise<void> {
+export async function runJob(
+	services: FanoutServices,
+	jobId: Id,
+	queue: Exclude<QueueKind, "deliver"> = "fanout",
+): Promise<void> {
 	const job = await loadJob(services.shards, jobId);
-	if (job) await resumeTrace(job.task.trace, () => runLoaded(services, job));
+	if (!job) return;
+	// The sweeper knows one queue only.
+	if (isOfMedia(job) && queue !== "media") return services.mediaDoorbell.ring([jobId]);
+	await resumeTrace(job.task.trace, () => runLoaded(services, job));
 }
 
 async function runLoaded(services: FanoutServices, job: Job): Promise<void> {
@@ -83,9 +99,11 @@ async function runLoaded(services: FanoutServices, job: Job): Promise<void> {
 	const startedAt = now();
 	try {
 		let finished = true;
-		if (isSettling(job)) await services.graph.settle(job);
+		if (kind === "preview") await services.previews.pass([job.id]);
+		else if (isSettling(job)) await services.graph.settle(job);
 		// What has to wait is found by the sweeper.
 		else if (isOfLife(job)) finished = (await services.lifeJobs.run(job)) !== "more";
+		else if (isOfMedia(job)) await services.mediaJobs.run(job);
 		else finished = await expand(services, job as Job<FanoutTask>);
 		noteWork("job", { kind, finished, ms: now() - startedAt, age: startedAt - timeOf(job.id) });
 		if (!finished) await services.doorbell.ring([job.id]);
@@ -98,6 +116,10 @@ async function runLoaded(services: FanoutServices, job: Job): Promise<void> {
 
 function isOfLife(job: Job): job is Job<TaskOf<"erase" | "export">> {
 	return job.task.kind === "erase" || job.task.kind === "export";
+}
+
+function isOfMedia(job: Job): job is Job<TaskOf<"process">> {
+	return job.task.kind === "process";
 }
 
 function isSettling(job: Job): job is Job<TaskOf<"settle">> {

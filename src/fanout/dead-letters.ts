@@ -21,7 +21,7 @@ export type DeadLetter = typeof deadLetters.$inferSelect;
 const id = z.string().refine(isId) as unknown as z.ZodType<Id>;
 const job = z.object({ jobId: id, task: taskSchema, progress: z.string().nullable() });
 const chunk = job.extend({ chunk: z.int(), reason: z.string(), recipients: z.array(id) });
-const message = z.object({ queue: z.enum(["fanout", "deliver"]), message: z.unknown() });
+const message = z.object({ queue: z.enum(["fanout", "deliver", "previews"]), message: z.unknown() });
 
 export interface DeadLetterServices {
 	shards: Shards;
@@ -29,6 +29,7 @@ export interface DeadLetterServices {
 	doorbell: Doorbell;
 	chunkQueues: ChunkQueues;
 	fanoutQueue: Queue;
+	previewQueue: Queue;
 	minter: IdMinter;
 	now: () => number;
 }
@@ -102,7 +103,7 @@ export class DeadLetters {
 	}
 
 	/** Keeps a message that nobody understands. */
-	async addMessage(queue: "fanout" | "deliver", body: unknown, error: string): Promise<void> {
+	async addMessage(queue: "fanout" | "deliver" | "previews", body: unknown, error: string): Promise<void> {
 		const place = this.#services.minter.mint(0);
 		const kept = { queue, message: JSON.stringify(body).slice(0, LONGEST) };
 		await this.#services.shards
@@ -140,7 +141,9 @@ export class DeadLetters {
 			const { queue, message: text } = message.parse(body);
 			const again = parsed(String(text));
 			// Sent before it is deleted: twice is better than never.
-			await (queue === "fanout" ? this.#services.fanoutQueue.send(again) : this.#services.chunkQueues.resend(again));
+			if (queue === "fanout") await this.#services.fanoutQueue.send(again);
+			else if (queue === "previews") await this.#services.previewQueue.send(again);
+			else await this.#services.chunkQueues.resend(again);
 			await database.all(gone);
 			return true;
 		}

@@ -39,17 +39,17 @@ export async function hydrate(
 		// By the object's clock: what this isolate's kept so shortly after may be from before it.
 		return at + CLOCKS_APART;
 	};
-	const read = (popular: boolean) => {
-		const ids = hints.flatMap(({ postId, via }) => ((via === "pull") === popular ? [postId] : []));
-		return ids.length === 0
-			? undefined
-			: sharedPosts.many(ids, { near: !popular, ...(touched.size > 0 ? { notBefore } : {}) });
-	};
+	const pushed: Id[] = [];
+	const pulled: Id[] = [];
+	for (const { postId, via } of hints) (via === "pull" ? pulled : pushed).push(postId);
+	const reading = touched.size > 0 ? { notBefore } : {};
+	const read = (ids: readonly Id[], near: boolean) =>
+		ids.length === 0 ? undefined : sharedPosts.many(ids, { near, ...reading });
 	const start = now();
 	let asOf = Number.POSITIVE_INFINITY;
 	let kept = true;
 	const posts = new Map<Id, SharedPost>();
-	for (const found of await Promise.all([read(false), read(true)])) {
+	for (const found of await Promise.all([read(pushed, true), read(pulled, false)])) {
 		for (const [id, post] of found ?? []) {
 			posts.set(id, post.value);
 			asOf = Math.min(asOf, post.asOf);

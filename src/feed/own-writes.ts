@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler, Next } from "hono";
 import type { Gateway } from "../gateway/openapi.ts";
 import { SEQ_HEADER } from "../gateway/seq.ts";
 import { nameInLog } from "../log.ts";
@@ -9,7 +9,7 @@ import type { FeedPages } from "./pages.ts";
 /**
  * After a mutation the caller's own pages are made anew, and its answer has the number that her timeline has come to:
  * a read with `minSeq` of it shows what she did, wherever it is answered. Without the header the change is kept all the
- * same; her timeline is told by whoever finishes it.
+ * same; her timeline does not know of it yet, and is told by whoever finishes it.
  */
 export function noteOwnWrites({
 	timelines,
@@ -18,16 +18,16 @@ export function noteOwnWrites({
 	timelines: Timelines;
 	pages: FeedPages;
 }): MiddlewareHandler<Gateway> {
-	return async (c, next) => {
+	const note = async (c: Context<Gateway>, next: Next) => {
 		await next();
-		if (c.req.method === "GET" || c.req.method === "HEAD") return;
 		const { viewer } = c.var;
 		pages.outdate(viewer);
-		if (!c.res.ok || c.res.headers.has(SEQ_HEADER)) return;
+		if (!c.res.ok || !timelines.told || c.res.headers.has(SEQ_HEADER)) return;
 		try {
 			c.header(SEQ_HEADER, String(await timelines.of(viewer).seq()));
 		} catch (error) {
 			reportFailure("the number of a timeline is not known", error, { account: nameInLog(viewer) });
 		}
 	};
+	return (c, next) => (c.req.method === "GET" || c.req.method === "HEAD" ? next() : note(c, next));
 }

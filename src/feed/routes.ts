@@ -49,8 +49,10 @@ const getFeed = createRoute({
 		query: pageQuery
 			.extend({
 				cursor: feedCursor.openapi({ description: "`next` or `prev` of another page: goes on as that says" }),
-				before: feedCursor.openapi({ description: "a cursor of any page: what is older" }),
-				after: feedCursor.openapi({ description: "a cursor of any page: what is newer, nearest first kept" }),
+				before: feedCursor.openapi({ description: "a cursor of any page, or a post's id: what is older" }),
+				after: feedCursor.openapi({
+					description: "a cursor of any page, or a post's id: what is newer, nearest first kept",
+				}),
 				minSeq: z
 					.string()
 					.regex(/^\d{1,15}$/, "not a number of a change")
@@ -186,12 +188,22 @@ interface Place {
 }
 
 function spanOf({ limit, cursor, before, after }: Place): Span {
-	const given = cursor ?? before ?? after;
-	if (given === undefined) return { limit };
-	const [direction, text] = decodeCursor("feed", given, DIRECTION, ID_PATTERN);
-	const id = text as Id;
-	const forward = after !== undefined || (cursor !== undefined && direction === "a");
-	return forward ? { after: id, limit } : { before: id, limit };
+	if (cursor !== undefined) {
+		const { direction, id } = placeOf(cursor);
+		return direction === "a" ? { after: id, limit } : { before: id, limit };
+	}
+	if (before !== undefined) return { before: idOf(before), limit };
+	return after === undefined ? { limit } : { after: idOf(after), limit };
+}
+
+/** Who holds a part of a feed goes on from the ends of what she holds, which no page may have ended at. */
+function idOf(given: string): Id {
+	return ID_PATTERN.test(given) ? (given as Id) : placeOf(given).id;
+}
+
+function placeOf(cursor: string): { direction: string; id: Id } {
+	const [direction, id] = decodeCursor("feed", cursor, DIRECTION, ID_PATTERN);
+	return { direction, id: id as Id };
 }
 
 const older = (id: Id) => encodeCursor("feed", "b", id);

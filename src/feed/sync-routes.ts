@@ -7,6 +7,7 @@ import {
 	jsonBody,
 	moment,
 	momentSchema,
+	nullableIdSchema,
 	problems,
 	signedIn,
 } from "../gateway/openapi.ts";
@@ -50,7 +51,7 @@ const getChanges = createRoute({
 
 const markerSchema = z
 	.object({
-		postId: idSchema.nullable().openapi({ description: "the newest post that you have read" }),
+		postId: nullableIdSchema.openapi({ description: "the newest post that you have read" }),
 		unreadCount: z
 			.int()
 			.openapi({ description: "posts of others that are newer, as far as the newest thousand or so" }),

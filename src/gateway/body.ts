@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler, Next } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { Problem } from "./problem.ts";
 
@@ -22,17 +22,19 @@ const DEEPEST = 20;
 const LONGEST_NAME = 128;
 
 /** A body is JSON or it is refused: a form would otherwise be read as an empty object. */
-export const requireJson: MiddlewareHandler = async (c, next) => {
+export const requireJson: MiddlewareHandler = (c, next) => {
 	const type = c.req.header("content-type");
 	if (type === undefined ? c.req.raw.body !== null && c.req.header("content-length") !== "0" : !isJson(type))
 		throw new Problem("unsupported_media_type");
-	if (c.req.raw.body !== null) {
-		// Kept by the request: whoever parses the body reads it from there.
-		const fault = faultOf(await c.req.text());
-		if (fault) throw new Problem("invalid_request", undefined, [{ path: "", message: fault }]);
-	}
-	await next();
+	return c.req.raw.body === null ? next() : readShallow(c, next);
 };
+
+async function readShallow(c: Context, next: Next): Promise<void> {
+	// Kept by the request: whoever parses the body reads it from there.
+	const fault = faultOf(await c.req.text());
+	if (fault) throw new Problem("invalid_request", undefined, [{ path: "", message: fault }]);
+	await next();
+}
 
 function isJson(contentType: string): boolean {
 	const [type = "", ...parameters] = contentType.split(";").map((part) => part.trim());

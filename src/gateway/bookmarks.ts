@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler, Next } from "hono";
 import { base64url } from "jose";
 import { type Bookmarks, Consistency } from "../store/consistency.ts";
 import { Problem } from "./problem.ts";
@@ -48,16 +48,18 @@ export function encodeBookmarks(had: Bookmarks, seen: ReadonlyMap<string, string
  * @param replicas whether there are any; without them a bookmark is checked and means nothing.
  */
 export function carryBookmarks(replicas: boolean, now: () => number): MiddlewareHandler {
-	return async (c, next) => {
-		const header = c.req.header(BOOKMARK_HEADER);
-		const had: Bookmarks = header === undefined ? new Map() : decodeBookmarks(header);
-		if (!replicas) return next();
+	const carry = async (c: Context, next: Next, had: Bookmarks) => {
 		const reads = /^(GET|HEAD)$/.test(c.req.method) && c.req.path.startsWith("/v1/");
 		const waitUntil = (work: Promise<void>) => c.executionCtx.waitUntil(work);
 		const consistency = new Consistency({ replicas: reads, had, waitUntil });
 		await consistency.run(next);
 		const text = reads ? undefined : encodeBookmarks(had, consistency.seen, now());
 		if (text !== undefined) c.header(BOOKMARK_HEADER, text);
+	};
+	return (c, next) => {
+		const header = c.req.header(BOOKMARK_HEADER);
+		const had: Bookmarks = header === undefined ? new Map() : decodeBookmarks(header);
+		return replicas ? carry(c, next, had) : next();
 	};
 }
 

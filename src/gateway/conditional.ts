@@ -34,15 +34,30 @@ export function shortPiece(text: string): Piece {
 	return { bytes: encoder.encode(text), tag: text };
 }
 
-/** Puts an answer together: of what was encoded before nothing is read again but its tag. */
-export function render(pieces: readonly Piece[]): Rendered {
-	const bytes = new Uint8Array(pieces.reduce((length, each) => length + each.bytes.length, 0));
-	let at = 0;
-	for (const each of pieces) {
-		bytes.set(each.bytes, at);
-		at += each.bytes.length;
+/** An answer that is JSON already. */
+export function render(json: string): Rendered {
+	const { bytes, tag } = piece(json);
+	return { bytes, etag: `"${tag}"` };
+}
+
+const COMMA = 0x2c;
+
+/** Puts a list together, with commas between its items: of what was encoded before nothing is read again but its tag. */
+export function renderList(open: Piece, items: readonly Piece[], end: Piece): Rendered {
+	let length = open.bytes.length + Math.max(0, items.length - 1) + end.bytes.length;
+	for (const item of items) length += item.bytes.length;
+	const bytes = new Uint8Array(length);
+	bytes.set(open.bytes);
+	let at = open.bytes.length;
+	let tags = open.tag;
+	for (const [n, item] of items.entries()) {
+		if (n > 0) bytes[at++] = COMMA;
+		bytes.set(item.bytes, at);
+		at += item.bytes.length;
+		tags += `,${item.tag}`;
 	}
-	return { bytes, etag: `"${hash(encoder.encode(pieces.map(({ tag }) => tag).join()))}"` };
+	bytes.set(end.bytes, at);
+	return { bytes, etag: `"${hash(encoder.encode(`${tags},${end.tag}`))}"` };
 }
 
 /** Not by `crypto.subtle`, whose promise costs more than the hash. */

@@ -14,6 +14,7 @@ export type CursorKind =
 	| "letters"
 	| "people"
 	| "posts"
+	| "search"
 	| "shards"
 	| "verify"
 	| "versions";

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler, Next } from "hono";
 import { matchedRoutes } from "hono/route";
 import { waitFor } from "./limits.ts";
 import type { Gateway } from "./openapi.ts";
@@ -14,6 +14,7 @@ export const FEATURES = [
 	"follows",
 	"blocks",
 	"posting",
+	"media",
 	"comments",
 	"reactions",
 	"sockets",
@@ -58,6 +59,7 @@ export const ROUTE_FEATURES: Readonly<Record<string, Feature | null>> = {
 	"POST /v1/accounts/me/reactivate": null,
 	"POST /v1/accounts/me/export": "export",
 	"GET /v1/accounts": "search",
+	"GET /v1/search/accounts": "search",
 	"PATCH /v1/accounts/me": "profiles",
 	"POST /v1/friend-requests": "friend-requests",
 	"POST /v1/friend-requests/{id}/accept": "friend-requests",
@@ -70,7 +72,13 @@ export const ROUTE_FEATURES: Readonly<Record<string, Feature | null>> = {
 	"PUT /v1/mutes/{id}": "blocks",
 	"DELETE /v1/mutes/{id}": "blocks",
 	"POST /v1/posts": "posting",
+	"POST /v1/link-previews": "posting",
 	"PATCH /v1/posts/{id}": "posting",
+	"POST /v1/media": "media",
+	"PUT /v1/media/{id}/parts/{part}": "media",
+	"POST /v1/media/{id}/complete": "media",
+	"PATCH /v1/media/{id}": "media",
+	"DELETE /v1/media/{id}": null,
 	"DELETE /v1/posts/{id}": null,
 	"POST /v1/posts/{id}/comments": "comments",
 	"PUT /v1/posts/{id}/like": "reactions",
@@ -95,16 +103,17 @@ export interface Switches {
 
 /** Refuses what is switched off, before anything is looked at. */
 export function refuseSwitchedOff(switches: Switches): MiddlewareHandler<Gateway> {
-	return async (c, next) => {
-		const feature = READS.has(c.req.path) || !/^(?:GET|HEAD)$/.test(c.req.method) ? featureOf(c) : null;
-		if (feature !== null) {
-			if (!switches.current()) await switches.fresh();
-			if (switches.isOff(feature)) {
-				waitFor(c, RETRY);
-				throw new Problem("feature_disabled");
-			}
+	const look = async (c: Context<Gateway>, next: Next, feature: Feature) => {
+		if (!switches.current()) await switches.fresh();
+		if (switches.isOff(feature)) {
+			waitFor(c, RETRY);
+			throw new Problem("feature_disabled");
 		}
 		await next();
+	};
+	return (c, next) => {
+		const feature = READS.has(c.req.path) || !/^(?:GET|HEAD)$/.test(c.req.method) ? featureOf(c) : null;
+		return feature === null ? next() : look(c, next, feature);
 	};
 }
 
@@ -113,7 +122,7 @@ const READS = new Set(
 	Object.keys(ROUTE_FEATURES).flatMap((route) => (route.startsWith("GET ") ? [route.slice("GET ".length)] : [])),
 );
 
-function featureOf(c: Parameters<MiddlewareHandler<Gateway>>[0]): Feature | null {
+function featureOf(c: Context<Gateway>): Feature | null {
 	const method = c.req.method === "HEAD" ? "GET" : c.req.method;
 	// Middleware matches as well, before the route and after it.
 	for (const { path } of matchedRoutes(c)) {

@@ -26,7 +26,8 @@ export function observe(
 			for (const [name, value] of OF_EVERY_ANSWER) headers.set(name, value);
 			headers.set("traceresponse", trace.traceparent);
 		}
-		annotate({ "http.route": routeOf(c), "edgefeed.trace": trace.id });
+		// The platform's span is for those who look for the lines, so it is told when there are any.
+		if (trace.logged || status >= 500) annotate({ "http.route": routeOf(c), "edgefeed.trace": trace.id });
 		log.answered(c, c.res, startedAt);
 	};
 }

@@ -58,6 +58,14 @@ export const idSchema = z
 	.transform((text) => text as Id)
 	.openapi({ type: "string", pattern: ID_PATTERN.source, example: "0C1RZ5A8W3K0T" });
 
+/** An id, or none: of itself the document would not say that there may be none, because {@link idSchema} names its type. */
+export const nullableIdSchema = idSchema.nullable().openapi({ type: ["string", "null"] });
+
+/** A named thing, or none. `nullable` would make every mention of the name in the document one that may be null. */
+export function orNull<T extends z.ZodType>(thing: T) {
+	return z.union([thing, z.null()]);
+}
+
 /** The `{id}` of a path. */
 export const idParam = z.object({ id: idSchema.openapi({ param: { name: "id", in: "path" } }) });
 

@@ -1,7 +1,7 @@
 import type { Kept } from "../cache/layer.ts";
 import type { Metrics } from "../metrics.ts";
 import { reportFailure } from "../report.ts";
-import { inTime } from "../within.ts";
+import { LiveCopy, OLDEST } from "./live-copy.ts";
 import { Problem } from "./problem.ts";
 
 /** Access tokens that ended before they expired. */
@@ -42,40 +42,48 @@ export interface RevocationsOptions {
 	now: () => number;
 }
 
-/** Milliseconds. A list older than this is read anew behind the request's back. */
-const REFRESH = 2_000;
-/** Milliseconds. With a list older than this, a request waits for a newer one. */
-export const OLDEST = 4_000;
 /** Milliseconds that a read may take. */
 const PATIENCE = 2_000;
-/** Milliseconds between two tries when the last one failed. */
-const RETRY = 1_000;
-/** Milliseconds. After a failed try, requests go on with the old list for so long, while new tries are made. */
-export const OUTAGE = 5_000;
 
 /**
  * The revocations that this isolate knows of.
  *
  * A revoked token is refused everywhere at most 5 s after its revocation was answered: whoever decides has a list
- * of what the store said less than 4 s ago ({@link OLDEST}, counted from when the store was asked: the second for which
- * isolates share an answer is in it, and adds nothing), and the clock of whoever asked it may differ by a second.
+ * of what the store said less than 4 s ago ({@link LiveCopy}; the second for which isolates share an answer is in it,
+ * and adds nothing), and the clock of whoever asked it may differ by a second.
  *
  * When the store cannot be asked, the last list stays in force: nobody can end a session or be given a token while
  * the store is down, so what the list may lack are the last seconds before, and what it lets through expires within
  * the lifetime of a token. An isolate that has never had a list lets nobody in, as it cannot have the keys either.
  */
 export class Revocations {
-	readonly #options: RevocationsOptions;
+	readonly #now: () => number;
+	readonly #copy: LiveCopy;
 	/** A session's id and until when it matters; in about the order of the latter. */
 	readonly #sessions = new Map<string, number>();
 	readonly #accounts = new Map<string, { issuedBefore: number; until: number }>();
 	#last = 0;
-	#asOf = Number.NEGATIVE_INFINITY;
-	#triedAt = Number.NEGATIVE_INFINITY;
-	#failedAt = Number.NEGATIVE_INFINITY;
 
-	constructor(options: RevocationsOptions) {
-		this.#options = options;
+	constructor({ log, defer, metrics, now }: RevocationsOptions) {
+		this.#now = now;
+		this.#copy = new LiveCopy({
+			name: "the revocations",
+			read: async () => {
+				const { asOf, value } = await log.since(this.#last);
+				this.add(value.revocations);
+				this.#last = Math.max(this.#last, value.last);
+				this.#forget();
+				return asOf;
+			},
+			patience: PATIENCE,
+			dispensable: false,
+			failed: (error, age) => {
+				if (age >= OLDEST && age < Number.POSITIVE_INFINITY) metrics.add("revocations_stale", age / 1000);
+				reportFailure("the revocations could not be read", error);
+			},
+			defer,
+			now,
+		});
 	}
 
 	/** How many are known. */
@@ -85,13 +93,7 @@ export class Revocations {
 
 	/** Whether the list can be decided by as it is; a newer one is fetched when it is no longer quite fresh. */
 	current(): boolean {
-		const now = this.#options.now();
-		const age = now - this.#asOf;
-		if (age < REFRESH) return true;
-		const failing = now - this.#failedAt < OUTAGE;
-		if (age >= OLDEST && !(failing && this.#asOf > Number.NEGATIVE_INFINITY)) return false;
-		if (now - this.#triedAt >= (failing ? RETRY : REFRESH)) this.#options.defer(this.#refresh());
-		return true;
+		return this.#copy.current();
 	}
 
 	/**
@@ -99,10 +101,8 @@ export class Revocations {
 	 * @throws Problem `unavailable` when there has never been one
 	 */
 	async fresh(): Promise<void> {
-		if (this.current()) return;
-		// Each reads for itself: workerd ties a promise to a request.
-		await this.#refresh();
-		if (this.#asOf === Number.NEGATIVE_INFINITY) throw new Problem("unavailable");
+		await this.#copy.fresh();
+		if (!this.#copy.exists) throw new Problem("unavailable");
 	}
 
 	has({ session, viewer, issuedAt }: Revocable): boolean {
@@ -125,26 +125,8 @@ export class Revocations {
 		}
 	}
 
-	async #refresh(): Promise<void> {
-		const { log, metrics, now } = this.#options;
-		this.#triedAt = now();
-		try {
-			const { asOf, value } = await inTime(PATIENCE, log.since(this.#last), "the revocations take too long");
-			this.add(value.revocations);
-			this.#last = Math.max(this.#last, value.last);
-			this.#asOf = Math.max(this.#asOf, asOf);
-			this.#failedAt = Number.NEGATIVE_INFINITY;
-			this.#forget();
-		} catch (error) {
-			this.#failedAt = now();
-			const age = this.#failedAt - this.#asOf;
-			if (age >= OLDEST && age < Number.POSITIVE_INFINITY) metrics.add("revocations_stale", age / 1000);
-			reportFailure("the revocations could not be read", error);
-		}
-	}
-
 	#forget(): void {
-		const now = this.#options.now();
+		const now = this.#now();
 		for (const [session, until] of this.#sessions) {
 			if (until > now) break;
 			this.#sessions.delete(session);

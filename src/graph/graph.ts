@@ -137,7 +137,7 @@ export class Graph implements RelationReader {
 			// told all the same when it fails.
 			const [mirrored] = await Promise.allSettled([relations.mirror(pair, tie, hold)]);
 			const told = await Promise.allSettled(
-				timelines.map((owner) => this.#services.timelines.of(owner).retie(owner === low ? high : low)),
+				timelines.map((owner) => this.#services.timelines.of(owner).retie(owner === low ? high : low, { anew: true })),
 			);
 			for (const step of [mirrored, ...told]) if (step.status === "rejected") throw step.reason;
 			// Read again: had the tie changed meanwhile, a settling of the newer one may have been overwritten.
@@ -193,7 +193,8 @@ export class Graph implements RelationReader {
 		const pair = pairOf(a, b);
 		const held = await relations.holder(pair);
 		await relations.mirror(pair, await relations.authority(pair), held ?? undefined);
-		await Promise.all([timelines.of(pair.low).retie(pair.high), timelines.of(pair.high).retie(pair.low)]);
+		const how = { anew: true };
+		await Promise.all([timelines.of(pair.low).retie(pair.high, how), timelines.of(pair.high).retie(pair.low, how)]);
 	}
 
 	/** An act that changes nothing may be the repeat of one that died before it was settled. */
@@ -234,6 +235,7 @@ export class Graph implements RelationReader {
 			return true;
 		} catch (error) {
 			reportFailure("settling is left to the queue", error, { jobId: job.id });
+			this.#services.timelines.missed();
 			await this.#services.doorbell.ring([job.id]);
 			return false;
 		}

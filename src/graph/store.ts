@@ -90,6 +90,14 @@ export class RelationStore {
 			${from("relations_following")} WHERE owner = ${owner} AND following_at IS NOT NULL AND friend_at IS NULL`);
 	}
 
+	/** The ids of all friends: at most as many as an account can have. */
+	async friends(owner: Id): Promise<Id[]> {
+		const database = this.#shards.of(owner);
+		const rows = await database.all<{ other: Id }>(sql`SELECT other FROM relations
+			${indexedBy(database.dialect, "relations_friends")} WHERE owner = ${owner} AND friend_at IS NOT NULL`);
+		return rows.map(({ other }) => other);
+	}
+
 	/**
 	 * Tells `others` whether their fan-out should reach the owner: at an odd `turn` she is dormant. The highest turn
 	 * wins, so that what is late cannot undo what came after it.

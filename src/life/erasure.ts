@@ -4,6 +4,7 @@ import type { AccountStore } from "../accounts/store.ts";
 import type { ConnectedAccounts } from "../fanout/channel.ts";
 import type { Graph } from "../graph/graph.ts";
 import { sever } from "../graph/rules.ts";
+import type { MediaKeeping } from "../media/keeping.ts";
 import type { PostStore } from "../posts/store.ts";
 import type { Id } from "../store/ids.ts";
 import { type Job, noteProgress, type TaskOf } from "../store/outbox.ts";
@@ -19,6 +20,7 @@ export interface ErasureServices {
 	exports: Exports;
 	graph: Graph;
 	lives: Lives;
+	media: MediaKeeping;
 	posts: PostStore;
 	sessions: Sessions;
 	shards: Shards;
@@ -46,7 +48,7 @@ const ROWS = 100;
  * their author, so no removal is sent for each of them.
  *
  * What refers to an account and is not on a shard, in the timeline object or a row that goes with its `user` has to be
- * erased by a step of its own. There is no media yet: it will be one, before `posts`.
+ * erased by a step of its own.
  */
 export class Erasure {
 	readonly #services: ErasureServices;
@@ -93,6 +95,7 @@ export class Erasure {
 			(after) => this.#ties(account, after),
 			() => this.#everywhere(() => this.#likes(account)),
 			() => this.#everywhere(() => this.#comments(account)),
+			() => this.#media(account),
 			() => this.#posts(account),
 			async () => ((await belongings.awaited(account, job)) ? "later" : "done"),
 			() => this.#relations(account),
@@ -101,6 +104,7 @@ export class Erasure {
 			all(() => this.#listeners(account)),
 			// What was under way when these were erased first has ended since.
 			all(() => exports.forget(account)),
+			() => this.#media(account),
 			all(() => timelines.of(account).erase()),
 			all(() => accounts.remove(account)),
 			all(() => lives.forget(account)),
@@ -151,6 +155,11 @@ export class Erasure {
 			return { after: "" };
 		}
 		return "done";
+	}
+
+	/** Photos and videos with their files; the posts that show them are not shown any more. */
+	async #media(account: Id): Promise<Outcome> {
+		return (await this.#services.media.forget(account)) ? "done" : { after: "" };
 	}
 
 	/** What hangs on a post goes before it: then the post is still there to be found when this dies half-way. */

@@ -1,5 +1,8 @@
 import type { AccountStore } from "../accounts/store.ts";
 import { moment } from "../gateway/openapi.ts";
+import { keyOf } from "../media/files.ts";
+import { AVATAR, parseShown, WHOLE } from "../media/media.ts";
+import type { MediaRow, MediaStore } from "../media/store.ts";
 import { audienceAt } from "../posts/audience.ts";
 import { type Id, timeOf } from "../store/ids.ts";
 import { type Job, noteProgress, type TaskOf } from "../store/outbox.ts";
@@ -13,6 +16,7 @@ export interface ExportingServices {
 	accounts: AccountStore;
 	belongings: Belongings;
 	exports: Exports;
+	media: MediaStore;
 	shards: Shards;
 	timelines: Timelines;
 }
@@ -94,7 +98,7 @@ export class Exporting {
 	}
 
 	async #read(section: Section, account: Id, { place, after }: Progress): Promise<Page> {
-		const { accounts, belongings, timelines } = this.#services;
+		const { accounts, belongings, media, timelines } = this.#services;
 		switch (section) {
 			case "account":
 				return one(await this.#account(account));
@@ -109,6 +113,10 @@ export class Exporting {
 					({ id }) => id,
 					(post) => presentPost(post, versions),
 				);
+			}
+			case "media": {
+				const rows = await media.ofOwner(account, after, PAGE);
+				return page(rows, ({ id }) => id, presentOwnMedia);
 			}
 			case "comments": {
 				const database = belongings.databases()[place];
@@ -200,9 +208,28 @@ function presentPost(post: OwnPost, versions: ReadonlyMap<Id, unknown[]>): unkno
 		text,
 		audience: audienceAt(audience),
 		link,
+		media: parseShown(post.media).map(({ id }) => id),
 		likeCount,
 		commentCount,
 		versions: versions.get(id) ?? [],
+	};
+}
+
+/** What is kept of it; what was given up or has come to nothing is left out. */
+function presentOwnMedia(row: MediaRow): unknown {
+	if (row.status !== "ready") return undefined;
+	const { id, purpose, type, alt, width, height, duration, attachedTo } = row;
+	return {
+		id,
+		purpose,
+		type,
+		createdAt: moment(timeOf(id)),
+		alt,
+		width,
+		height,
+		duration: duration === null ? null : duration / 1000,
+		shownBy: attachedTo,
+		file: keyOf(row, purpose === "avatar" ? AVATAR : WHOLE),
 	};
 }
 

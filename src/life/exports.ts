@@ -9,6 +9,7 @@ export const SECTIONS = [
 	"account",
 	"profile",
 	"posts",
+	"media",
 	"comments",
 	"likes",
 	"relations",

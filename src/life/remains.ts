@@ -3,6 +3,7 @@ import { sql } from "drizzle-orm";
 import { getTableConfig, type SQLiteTable } from "drizzle-orm/sqlite-core";
 import type { ConnectedAccounts } from "../fanout/channel.ts";
 import { createRouter, idParam, json, problems } from "../gateway/openapi.ts";
+import type { MediaFiles } from "../media/files.ts";
 import type { Id } from "../store/ids.ts";
 import * as schema from "../store/schema.ts";
 import type { Shards } from "../store/shards.ts";
@@ -17,7 +18,7 @@ const remainsRoute = createRoute({
 	method: "get",
 	path: "/ops/accounts/{id}/remains",
 	tags: ["operations"],
-	summary: "What there is of an account, in every table, its timeline object and the bucket",
+	summary: "What there is of an account, in every table, its timeline object and the buckets",
 	description:
 		"Reads whole tables. After an erasure `found` is empty; `kept` is what stays for a while: who did what in the audit log, tokens that are refused until they have expired.",
 	security: [{ operator: [] }],
@@ -34,12 +35,24 @@ export interface RemainsServices {
 	timelines: Timelines;
 	channels: ConnectedAccounts;
 	exports: Exports;
+	mediaFiles: MediaFiles;
 }
 
 /** Tables of the identity database whose rows stay until they are old, and hold nothing but the account's id. */
 const KEPT = new Set(["audit_log", "flag_versions", "revocations"]);
 /** What people write: they may name whom they like. */
-const WRITTEN = new Set(["text", "link", "bio", "display_name", "avatar_url"]);
+const WRITTEN = new Set([
+	"text",
+	"link",
+	"bio",
+	"display_name",
+	"avatar_url",
+	"alt",
+	"words",
+	"word",
+	"url",
+	"preview",
+]);
 
 export function remainsRoutes(services: RemainsServices) {
 	return createRouter().openapi(remainsRoute, async (c) =>
@@ -49,7 +62,7 @@ export function remainsRoutes(services: RemainsServices) {
 
 /** Everything that holds the id of an account. */
 export async function remainsOf(services: RemainsServices, account: Id): Promise<{ found: Place[]; kept: Place[] }> {
-	const { channels, exports, timelines } = services;
+	const { channels, exports, mediaFiles, timelines } = services;
 	const timeline = await timelines.of(account).remains();
 	const places: Place[] = [
 		...(await inIdentity(services.identityDatabase, account)),
@@ -57,6 +70,7 @@ export async function remainsOf(services: RemainsServices, account: Id): Promise
 		...Object.entries(timeline).map(([table, count]) => ({ place: `timeline.${table}`, count })),
 		{ place: "connected", count: (await channels.among([account])).size },
 		{ place: "EXPORTS", count: await exports.count(account) },
+		{ place: "MEDIA", count: await mediaFiles.count(account) },
 	].filter(({ count }) => count > 0);
 	const isKept = ({ place }: Place) => KEPT.has(place.replace("IDENTITY.", ""));
 	return { found: places.filter((place) => !isKept(place)), kept: places.filter(isKept) };

@@ -1,4 +1,5 @@
 import { type SQL, sql } from "drizzle-orm";
+import { writeWords } from "../accounts/name-store.ts";
 import { jsonRows } from "../store/dialect.ts";
 import type { Id } from "../store/ids.ts";
 import type { Shards } from "../store/shards.ts";
@@ -23,10 +24,10 @@ export class BulkStore {
 		return this.#insert(
 			rows.map(({ id, username, displayName, bio, region }) => ({
 				on: id,
-				row: [id, username, displayName, bio, region],
+				row: [id, username, displayName, bio, region, writeWords(displayName)],
 			})),
-			(rows) => sql`INSERT INTO profiles (id, username, display_name, bio, region)
-				SELECT value->>0, value->>1, value->>2, value->>3, value->>4 FROM ${rows} WHERE true
+			(rows) => sql`INSERT INTO profiles (id, username, display_name, bio, region, words)
+				SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5 FROM ${rows} WHERE true
 				ON CONFLICT DO NOTHING RETURNING 1`,
 		);
 	}

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { hashPassword } from "better-auth/crypto";
-import { usernameSchema } from "../accounts/auth-routes.ts";
+import { usernameSchema } from "../accounts/routes.ts";
 import { createRouter, idSchema, json, jsonBody, problems } from "../gateway/openapi.ts";
 import { rankOf } from "../posts/audience.ts";
 import { audienceSchema, textSchema } from "../posts/post.ts";

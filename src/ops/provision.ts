@@ -1,8 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { usernameSchema } from "../accounts/auth-routes.ts";
 import type { ExternalIdentities } from "../accounts/external.ts";
-import { displayNameSchema } from "../accounts/routes.ts";
-import { createRouter, idSchema, json, jsonBody, problems } from "../gateway/openapi.ts";
+import { displayNameSchema, usernameSchema } from "../accounts/routes.ts";
+import { createRouter, json, jsonBody, nullableIdSchema, problems } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import { PROVISIONED } from "../gateway/trusted-issuers.ts";
 import { regionSchema } from "../store/shard-map.ts";
@@ -45,7 +44,7 @@ const provision = createRoute({
 				items: z.array(
 					z.object({
 						externalId: z.string(),
-						accountId: idSchema.nullable(),
+						accountId: nullableIdSchema,
 						created: z.boolean(),
 						refused: z.enum(["username_taken", "email_taken"]).nullable(),
 					}),

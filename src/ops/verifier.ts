@@ -146,7 +146,7 @@ export class Verifier {
 		const [pending] = await database.all(sql`SELECT 1 FROM outbox WHERE task LIKE '%"kind":"remove"%' LIMIT 1`);
 		const finding: Finding = { checked: 0, faults: [], repaired: 0, next: null };
 		if (pending) return finding;
-		for (const [what, rows, where] of ORPHANS) {
+		for (const [what, rows, where, mend = sql`DELETE FROM ${rows}`] of ORPHANS) {
 			const [found] = await database.all<{ count: number }>(
 				sql`SELECT count(*) AS count FROM (SELECT 1 FROM ${rows} WHERE ${where} LIMIT ${limit}) AS some`,
 			);
@@ -155,7 +155,7 @@ export class Verifier {
 			if (count === 0) continue;
 			finding.faults.push(`${count}${count === limit ? " or more" : ""} ${what}`);
 			if (!repair) continue;
-			await database.all(sql`DELETE FROM ${rows} WHERE ${where}`);
+			await database.all(sql`${mend} WHERE ${where}`);
 			finding.repaired += count;
 		}
 		return finding;
@@ -188,11 +188,37 @@ const POSTS: Counted = {
 
 const noPost = (column: SQL) => sql`NOT EXISTS (SELECT 1 FROM posts AS there WHERE there.id = ${column})`;
 
-const ORPHANS: [what: string, rows: SQL, where: SQL][] = [
+/** Media that nothing shows although they say so. */
+const SHOWN_NOWHERE = sql`media.attached_to IS NOT NULL AND NOT EXISTS (
+		SELECT 1 FROM posts WHERE posts.id = media.attached_to AND posts.media LIKE '%' || media.id || '%')
+	AND NOT EXISTS (
+		SELECT 1 FROM profiles WHERE profiles.id = media.attached_to AND profiles.avatar_url LIKE '%' || media.id || '%')
+	AND NOT EXISTS (SELECT 1 FROM media AS video WHERE video.id = media.attached_to AND video.poster = media.id)`;
+
+/** What hangs on what is gone, and how that is mended where it is more than to delete it. */
+const ORPHANS: [what: string, rows: SQL, where: SQL, mend?: SQL][] = [
 	["likes of posts that are gone", sql`likes`, noPost(sql`likes.post_id`)],
 	["versions of posts that are gone", sql`post_versions`, noPost(sql`post_versions.post_id`)],
 	["deliveries of posts that are gone", sql`deliveries`, noPost(sql`deliveries.post_id`)],
 	["comments on posts that are gone", sql`posts`, sql`posts.root_id IS NOT NULL AND ${noPost(sql`posts.root_id`)}`],
+	[
+		"names of accounts that are gone or hidden",
+		sql`account_names`,
+		sql`NOT EXISTS (SELECT 1 FROM profiles WHERE profiles.id = account_names.account_id AND profiles.hidden % 2 = 0)`,
+	],
+	[
+		"photos and videos that nothing shows",
+		sql`media`,
+		SHOWN_NOWHERE,
+		// The row tells of the files.
+		sql`UPDATE media SET status = 'discarded', attached_to = NULL, due_at = 0`,
+	],
+	[
+		"posts whose photos and videos are gone",
+		sql`posts`,
+		sql`posts.media IS NOT NULL AND NOT EXISTS (SELECT 1 FROM media WHERE media.attached_to = posts.id)`,
+		sql`UPDATE posts SET media = NULL`,
+	],
 	[
 		"chunks of jobs that are gone",
 		sql`outbox_chunks`,

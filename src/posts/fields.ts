@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { type Piece, piece, type Rendered, render, shortPiece } from "../gateway/conditional.ts";
+import { type Piece, piece, type Rendered, renderList, shortPiece } from "../gateway/conditional.ts";
 import { type PostView, postSchema } from "./post.ts";
 import { type SharedPost, writePost } from "./shared.ts";
 
@@ -28,14 +28,9 @@ export function writeFields(post: SharedPost, liked: boolean, fields: Fields): P
 	return piece(JSON.stringify(pickFields({ ...post, viewer: { liked } }, fields)));
 }
 
-const COMMA = shortPiece(",");
-
 /** The page of a list: `rest` are its members beside `items`. */
 export function writePage(items: readonly Piece[], rest: Record<string, unknown>): Rendered {
-	const [first, ...others] = items;
-	const between = others.flatMap((item) => [COMMA, item]);
-	const end = shortPiece(`],${JSON.stringify(rest).slice(1)}`);
-	return render([OPEN, ...(first ? [first] : []), ...between, end]);
+	return renderList(OPEN, items, shortPiece(`],${JSON.stringify(rest).slice(1)}`));
 }
 
 const OPEN = shortPiece('{"items":[');

@@ -2,7 +2,11 @@ import { z } from "@hono/zod-openapi";
 import { authorSchema, presentAuthor } from "../accounts/account.ts";
 import { webAddressSchema } from "../accounts/routes.ts";
 import type { AuthorProfile } from "../accounts/store.ts";
-import { idSchema, moment, momentSchema } from "../gateway/openapi.ts";
+import { idSchema, moment, momentSchema, nullableIdSchema, orNull } from "../gateway/openapi.ts";
+import type { MediaAddresses } from "../media/addresses.ts";
+import { MEDIA_OF_POST } from "../media/limits.ts";
+import { mediaSchema, presentAll } from "../media/media.ts";
+import { previewSchema, readPreview } from "../previews/preview.ts";
 import { timeOf } from "../store/ids.ts";
 import { AUDIENCES, audienceAt } from "./audience.ts";
 import type { PostRow } from "./store.ts";
@@ -19,18 +23,43 @@ export const textSchema = z
 	)
 	.openapi({ minLength: TEXT_LENGTH.min, maxLength: TEXT_LENGTH.max });
 
+/** The text of a post that shows something else: it may be empty. */
+const captionSchema = z
+	.string()
+	.refine(
+		(text) => text.length <= TEXT_LENGTH.max || [...text].length <= TEXT_LENGTH.max,
+		`at most ${TEXT_LENGTH.max} characters`,
+	)
+	.openapi({ maxLength: TEXT_LENGTH.max, description: "may be empty only where there is media" });
+
+const mediaIdsSchema = z
+	.array(idSchema)
+	.max(MEDIA_OF_POST)
+	.refine((ids) => new Set(ids).size === ids.length, "must not be there twice")
+	.openapi({ description: "ids of your uploads that are ready, in the order in which they are shown" });
+
+/** What is wrong with a post that says nothing and shows nothing. */
+export const BLANK = { path: "text", message: "must not be blank" } as const;
+
 export const audienceSchema = z.enum(AUDIENCES).openapi("Audience");
 
-export const newPostSchema = z.strictObject({
-	text: textSchema,
-	audience: audienceSchema.default("friends"),
-	link: webAddressSchema.nullable().optional(),
-});
+export const newPostSchema = z
+	.strictObject({
+		text: captionSchema,
+		audience: audienceSchema.default("friends"),
+		link: webAddressSchema.nullable().optional(),
+		media: mediaIdsSchema.optional(),
+	})
+	.refine(({ text, media = [] }) => media.length > 0 || text.trim().length > 0, {
+		path: [BLANK.path],
+		message: BLANK.message,
+	});
 
 export const postChangeSchema = z.strictObject({
-	text: textSchema.optional(),
+	text: captionSchema.optional(),
 	audience: audienceSchema.optional(),
 	link: webAddressSchema.nullable().optional(),
+	media: mediaIdsSchema.optional().openapi({ description: "all that it is to show: what is left out is deleted" }),
 });
 export type PostChange = z.infer<typeof postChangeSchema>;
 
@@ -40,11 +69,12 @@ export const postSchema = z
 	.object({
 		id: idSchema,
 		author: authorSchema,
-		parentId: idSchema.nullable().openapi({ description: "what a comment answers; null for a post" }),
+		parentId: nullableIdSchema.openapi({ description: "what a comment answers; null for a post" }),
 		text: z.string(),
 		audience: audienceSchema,
 		link: z.string().nullable(),
-		media: z.array(z.record(z.string(), z.unknown())),
+		media: z.array(mediaSchema),
+		preview: orNull(previewSchema).openapi({ description: "of its link; null also while nobody has looked at it yet" }),
 		createdAt: momentSchema,
 		editedAt: momentSchema.nullable(),
 		likeCount: z.int(),
@@ -55,7 +85,11 @@ export const postSchema = z
 export type PostView = z.infer<typeof postSchema>;
 
 /** A post as everybody sees it who may. */
-export function presentPost(row: Omit<PostRow, "liked">, author: AuthorProfile): Omit<PostView, "viewer"> {
+export function presentPost(
+	row: Omit<PostRow, "liked">,
+	author: AuthorProfile,
+	addresses: MediaAddresses,
+): Omit<PostView, "viewer"> {
 	return {
 		id: row.id,
 		author: presentAuthor(author),
@@ -63,7 +97,8 @@ export function presentPost(row: Omit<PostRow, "liked">, author: AuthorProfile):
 		text: row.text,
 		audience: audienceAt(row.audience),
 		link: row.link,
-		media: [],
+		media: presentAll(row.media, addresses),
+		preview: readPreview(row.preview),
 		createdAt: moment(timeOf(row.id)),
 		editedAt: row.editedAt === null ? null : moment(row.editedAt),
 		likeCount: row.likeCount,

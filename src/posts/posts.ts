@@ -3,21 +3,29 @@ import type { AccountStore } from "../accounts/store.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { Graph } from "../graph/graph.ts";
 import { LEVELS } from "../graph/rules.ts";
+import type { MediaAddresses } from "../media/addresses.ts";
+import { parseShown } from "../media/media.ts";
+import type { MediaStore } from "../media/store.ts";
+import { type Wanted, wantedBy } from "../media/ties.ts";
+import type { Previews } from "../previews/previews.ts";
 import { type Id, type IdMinter, logicalShardOf } from "../store/ids.ts";
 import { type Doorbell, isTaken, type Job, type Task, underFreshId } from "../store/outbox.ts";
 import type { Delivery } from "../timeline/changes.ts";
 import type { Timelines } from "../timeline/client.ts";
 import { maySee, rankOf } from "./audience.ts";
-import { type newPostSchema, type PostChange, type PostView, presentPost } from "./post.ts";
+import { BLANK, type newPostSchema, type PostChange, type PostView, presentPost } from "./post.ts";
 import type { NewComment, NewPost, PostRow, PostStore } from "./store.ts";
 
 export interface PostServices {
 	accounts: AccountStore;
 	graph: Graph;
 	posts: PostStore;
+	mediaStore: MediaStore;
+	mediaAddresses: MediaAddresses;
 	timelines: Timelines;
 	doorbell: Doorbell;
 	minter: IdMinter;
+	previews: Pick<Previews, "of">;
 }
 
 /** What a mutation of a post answers with: `seq` is the author's own timeline's afterwards. */
@@ -41,24 +49,33 @@ export class Posts {
 		return this.#services.minter.mint(logicalShardOf(owner));
 	}
 
-	/** Publishes a post under `id`; when that is the author's own already, a repeat of the same request got here first. */
+	/**
+	 * Publishes a post under `id`; when that is the author's own already, a repeat of the same request got here first.
+	 *
+	 * @param host that the request was sent to: it is not asked for previews.
+	 */
 	async publish(
 		author: Id,
 		id: Id,
-		{ text, audience, link = null }: z.infer<typeof newPostSchema>,
+		{ text, audience, link = null, media = [] }: z.infer<typeof newPostSchema>,
+		host?: string,
 	): Promise<Published> {
+		const { posts } = this.#services;
 		const audienceRank = rankOf(audience);
+		const { wanted: isUnknown, ...preview } = await this.#services.previews.of(link, host);
+		const also: Job[] = [];
 		const row = await this.#insert(author, id, async (postId) => {
-			const post: NewPost = { id: postId, authorId: author, text, audience: audienceRank, link };
+			const post: NewPost = { id: postId, authorId: author, text, audience: audienceRank, link, ...preview };
+			also.length = 0;
+			if (isUnknown) also.push({ id: this.mintFor(postId), task: { kind: "preview", postId, authorId: author } });
 			// The job has the post's id, so that there is one for each post.
-			return this.#services.posts.insert(post, {
-				id: postId,
-				task: { kind: "add", postId, authorId: author, audience: audienceRank },
-			});
+			const job: Job = { id: postId, task: { kind: "add", postId, authorId: author, audience: audienceRank } };
+			if (media.length === 0) return posts.insert(post, job, also);
+			return this.#showing(author, media, postId, (wanted) => posts.insertWithMedia(post, wanted, job, also));
 		});
 		const [seq] = await Promise.all([
 			this.#applyOwn(author, { kind: "add", postId: row.id, authorId: author, reason: "own", via: "push" }),
-			this.#services.doorbell.ring([row.id]),
+			this.#services.doorbell.ring([row.id, ...also.map((job) => job.id)]),
 		]);
 		return { post: await this.#presentOne(row), seq };
 	}
@@ -105,26 +122,41 @@ export class Posts {
 		return this.#presentOne(await this.visible(viewer, id));
 	}
 
-	/** Edits the viewer's own post; a new audience is brought to whoever is in it now. */
-	async edit(viewer: Id, id: Id, { text, audience, link }: PostChange): Promise<PostView> {
+	/**
+	 * Edits the viewer's own post; a new audience is brought to whoever is in it now.
+	 *
+	 * @param host that the request was sent to.
+	 */
+	async edit(viewer: Id, id: Id, { text, audience, link, media }: PostChange, host?: string): Promise<PostView> {
 		const { posts } = this.#services;
 		const row = await this.#own(viewer, id);
-		if (row.parentId && (audience !== undefined || link !== undefined)) {
-			const path = audience !== undefined ? "audience" : "link";
+		const beyond = Object.entries({ audience, link, media }).find(([, value]) => value !== undefined);
+		if (row.parentId && beyond) {
+			const [path] = beyond;
 			throw new Problem("invalid_request", undefined, [{ path, message: "a comment has only a text" }]);
 		}
+		const shows = media ?? parseShown(row.media);
+		if ((text ?? row.text).trim() === "" && shows.length === 0)
+			throw new Problem("invalid_request", undefined, [BLANK]);
+		const isNewLink = link !== undefined && link !== row.link;
+		const { wanted: isUnknown, ...preview } = await this.#services.previews.of(isNewLink ? link : null, host);
 		const change = {
 			...(text === undefined ? {} : { text }),
 			...(audience === undefined ? {} : { audience: rankOf(audience) }),
 			...(link === undefined ? {} : { link }),
+			...(isNewLink ? preview : {}),
 		};
-		if (Object.keys(change).length > 0) {
+		if (Object.keys(change).length > 0 || media !== undefined) {
 			// Who has it hears of the edit, also when it was hidden from her before; who is in the audience only now gets it.
 			const task = { postId: id, authorId: viewer };
 			const { audience: now = row.audience } = change;
 			const tasks: Task[] = row.parentId ? [] : [{ kind: "edit", ...task, audience: Math.min(row.audience, now) }];
 			if (now < row.audience && !row.parentId) tasks.push({ kind: "add", ...task, audience: now });
-			await this.#promised(id, tasks, (jobs) => posts.update(id, change, jobs));
+			if (isUnknown) tasks.push({ kind: "preview", ...task });
+			await this.#promised(id, tasks, async (jobs) => {
+				if (media === undefined) return posts.update(id, change, jobs);
+				await this.#showing(viewer, media, id, (wanted) => posts.updateWithMedia(id, change, wanted, jobs));
+			});
 			if (!row.parentId) await this.#applyOwn(viewer, { kind: "edit", postId: id });
 		}
 		return this.show(viewer, id);
@@ -175,11 +207,26 @@ export class Posts {
 
 	/** Rows as a viewer gets them, in their order; one whose author is gone is left out. */
 	async present(rows: readonly PostRow[]): Promise<PostView[]> {
-		const authors = await this.#services.accounts.byIds(rows.map((row) => row.authorId));
+		const { accounts, mediaAddresses } = this.#services;
+		const authors = await accounts.byIds(rows.map((row) => row.authorId));
 		return rows.flatMap((row) => {
 			const author = authors.get(row.authorId);
-			return author ? [{ ...presentPost(row, author), viewer: { liked: row.liked } }] : [];
+			return author ? [{ ...presentPost(row, author, mediaAddresses), viewer: { liked: row.liked } }] : [];
 		});
+	}
+
+	/** Writes what shows media, and looks for them again when they have changed meanwhile. */
+	async #showing<T>(
+		owner: Id,
+		ids: readonly Id[],
+		post: Id,
+		write: (wanted: Wanted) => Promise<T | undefined | false>,
+	): Promise<T> {
+		for (let attempt = 1; attempt <= TRIES; attempt++) {
+			const written = await write(await wantedBy(this.#services.mediaStore, owner, ids, post));
+			if (written) return written;
+		}
+		throw new Problem("unavailable");
 	}
 
 	/** Makes a change with the jobs that it promises, then rings for them. */

@@ -9,6 +9,7 @@ import type { RateLimits } from "../gateway/limits.ts";
 import { createRouter, type Gateway, invalid, pageQuery } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { RequestLog } from "../gateway/request-log.ts";
+import type { MediaAddresses } from "../media/addresses.ts";
 import { asId, type Id, isId } from "../store/ids.ts";
 import { type Fields, fieldsQuery, writeFields, writePage } from "./fields.ts";
 import { presentPost } from "./post.ts";
@@ -106,9 +107,15 @@ function renderedOf(page: KeptPage): Rendered {
 
 const querySchema = pageQuery.extend({ fields: fieldsQuery });
 
+interface PageSources {
+	accounts: AccountStore;
+	posts: PostStore;
+	addresses: MediaAddresses;
+}
+
 /** Pages by the path and query that asks for them; those of accounts that do not exist are left out. */
 export async function readPublicPages(
-	services: { accounts: AccountStore; posts: PostStore },
+	services: PageSources,
 	questions: readonly string[],
 ): Promise<Map<string, KeptPage>> {
 	const pages = await Promise.all(
@@ -136,7 +143,7 @@ function membersOf(search: URLSearchParams): Record<string, string | string[]> {
 }
 
 async function readPublicPage(
-	{ accounts, posts }: { accounts: AccountStore; posts: PostStore },
+	{ accounts, posts, addresses }: PageSources,
 	id: Id,
 	before: Id | undefined,
 	limit: number,
@@ -146,7 +153,7 @@ async function readPublicPage(
 	if (rows.length === 0 && !(await accounts.byId(id))) return undefined;
 	const shown = rows.slice(0, limit);
 	const last = shown.at(-1);
-	const items = shown.map(({ author, ...row }) => writeFields(presentPost(row, author), false, fields));
+	const items = shown.map(({ author, ...row }) => writeFields(presentPost(row, author, addresses), false, fields));
 	const next = last && rows.length > limit ? encodeCursor("posts", last.id) : null;
 	const { bytes, etag } = writePage(items, { next });
 	return { body: new TextDecoder().decode(bytes), etag };

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { authorSchema, presentAuthor } from "../accounts/account.ts";
+import { idempotencyHeader, once } from "../accounts/once.ts";
 import {
 	createRouter,
 	type Gateway,
@@ -18,7 +19,6 @@ import { Problem } from "../gateway/problem.ts";
 import { sendSeq } from "../gateway/seq.ts";
 import { decodePeopleCursor, presentPeople } from "../graph/people.ts";
 import type { Id } from "../store/ids.ts";
-import { idempotencyHeader, once } from "./once.ts";
 import { newCommentSchema, postSchema } from "./post.ts";
 import { decodePostCursor, type PostRouteServices, presentPage } from "./routes.ts";
 

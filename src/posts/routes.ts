@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { idempotencyHeader, once } from "../accounts/once.ts";
 import { decodeCursor, encodeCursor } from "../gateway/cursor.ts";
 import {
 	createRouter,
@@ -20,7 +21,6 @@ import { LEVELS } from "../graph/rules.ts";
 import { ID_PATTERN, type Id } from "../store/ids.ts";
 import { fieldsQuery, pickFields } from "./fields.ts";
 import type { LikeStore } from "./likes.ts";
-import { idempotencyHeader, once } from "./once.ts";
 import { newPostSchema, postChangeSchema, postSchema } from "./post.ts";
 import type { PostServices, Posts } from "./posts.ts";
 import type { Reactions } from "./reactions.ts";
@@ -35,7 +35,7 @@ const createPost = createRoute({
 		"When this answers, the post is kept and is in your own feed; it reaches your friends within a second or so.",
 	security: signedIn,
 	request: { headers: idempotencyHeader, body: jsonBody(newPostSchema) },
-	responses: { 201: json(postSchema, "The post"), ...problems(400, 401, 413, 415, 422, 503) },
+	responses: { 201: json(postSchema, "The post"), ...problems(400, 401, 404, 409, 413, 415, 422, 503) },
 });
 
 const getPost = createRoute({
@@ -55,7 +55,7 @@ const editPost = createRoute({
 	summary: "Edit your post or comment",
 	security: signedIn,
 	request: { params: idParam, body: jsonBody(postChangeSchema) },
-	responses: { 200: json(postSchema, "The post as it is now"), ...problems(400, 401, 403, 404, 413, 415, 503) },
+	responses: { 200: json(postSchema, "The post as it is now"), ...problems(400, 401, 403, 404, 409, 413, 415, 503) },
 });
 
 const listEdits = createRoute({
@@ -112,14 +112,14 @@ export function postRoutes({ accounts, graph, posts, postStore, timelines }: Pos
 			const body = c.req.valid("json");
 			const attempt = { key: c.req.valid("header")["idempotency-key"], request: ["POST", c.req.path, body], made };
 			const { post, seq } = await once(timelines.of(viewer), attempt, posts.mintFor(viewer), (id) =>
-				posts.publish(viewer, id, body),
+				posts.publish(viewer, id, body, hostOf(c.req.url)),
 			);
 			sendSeq(c, seq);
 			return c.json(post, 201);
 		})
 		.openapi(getPost, async (c) => c.json(await posts.show(c.var.viewer, c.req.valid("param").id), 200))
 		.openapi(editPost, async (c) =>
-			c.json(await posts.edit(c.var.viewer, c.req.valid("param").id, c.req.valid("json")), 200),
+			c.json(await posts.edit(c.var.viewer, c.req.valid("param").id, c.req.valid("json"), hostOf(c.req.url)), 200),
 		)
 		.openapi(deletePost, async (c) => {
 			const seq = await posts.remove(c.var.viewer, c.req.valid("param").id);
@@ -155,6 +155,10 @@ export function postRoutes({ accounts, graph, posts, postStore, timelines }: Pos
 			const { items, next } = await presentPage(posts, viewer, rows, limit);
 			return c.json({ items: items.map((post) => pickFields(post, fields)), next }, 200);
 		});
+}
+
+function hostOf(address: string): string {
+	return new URL(address).host;
 }
 
 /** @throws Problem `invalid_cursor` */

@@ -1,5 +1,6 @@
 import type { z } from "@hono/zod-openapi";
 import { type Piece, piece } from "../gateway/conditional.ts";
+import type { MediaAddresses } from "../media/addresses.ts";
 import type { Id } from "../store/ids.ts";
 import { postSchema, presentPost } from "./post.ts";
 import type { PostStore } from "./store.ts";
@@ -9,9 +10,12 @@ export const sharedPostSchema = postSchema.omit({ viewer: true });
 export type SharedPost = z.infer<typeof sharedPostSchema>;
 
 /** Reads posts, no comments, from the store with one query to each shard; those that are gone are left out. */
-export async function readShared(posts: PostStore, ids: readonly Id[]): Promise<Map<Id, SharedPost>> {
+export async function readShared(
+	{ posts, addresses }: { posts: PostStore; addresses: MediaAddresses },
+	ids: readonly Id[],
+): Promise<Map<Id, SharedPost>> {
 	const rows = await posts.withAuthors(ids);
-	return new Map(rows.map(({ author, ...row }) => [row.id, presentPost(row, author)]));
+	return new Map(rows.map(({ author, ...row }) => [row.id, presentPost(row, author, addresses)]));
 }
 
 const PIECES = new WeakMap<SharedPost, { [liked: string]: Piece }>();

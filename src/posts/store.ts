@@ -1,10 +1,12 @@
 import { type SQL, sql } from "drizzle-orm";
 import type { AuthorProfile } from "../accounts/store.ts";
 import { LEVELS, type Level } from "../graph/rules.ts";
+import { attach, discard, stillThere, type Wanted } from "../media/ties.ts";
+import type { PreviewColumns } from "../previews/preview.ts";
 import type { ShardDatabase } from "../store/database.ts";
 import { asInteger, assignments, asText, columns, indexedBy, jsonMembers, list, staying } from "../store/dialect.ts";
 import { type Id, timeOf } from "../store/ids.ts";
-import { type Job, promise } from "../store/outbox.ts";
+import { done, type Job, promise, promiseWhere } from "../store/outbox.ts";
 import { posts, postVersions } from "../store/schema.ts";
 import type { Shards } from "../store/shards.ts";
 
@@ -17,7 +19,8 @@ type PostWithAuthorRow = Omit<PostRow, "liked"> & {
 	authorAvatarUrl: string | null;
 };
 export type PostVersion = typeof postVersions.$inferSelect;
-export type NewPost = Pick<typeof posts.$inferInsert, "id" | "authorId" | "text" | "audience" | "link">;
+export type NewPost = Pick<typeof posts.$inferInsert, "id" | "authorId" | "text" | "audience" | "link"> &
+	Partial<PreviewColumns>;
 export type NewComment = NewPost & { parentId: Id; rootId: Id };
 /** What is listed of a post when only its place is asked for. */
 export interface PostKey {
@@ -39,19 +42,51 @@ export class PostStore {
 	}
 
 	/**
-	 * Writes a post and promises its fan-out, in one atomic batch.
+	 * Writes a post and promises its fan-out, and `more`, in one atomic batch.
 	 *
-	 * @throws what {@link isTaken} tells when the id of either is taken.
+	 * @throws what {@link isTaken} tells when the id of any is taken.
 	 */
-	async insert({ id, authorId, text, audience, link }: NewPost, job: Job): Promise<PostRow> {
+	async insert(post: NewPost, job: Job, more: readonly Job[] = []): Promise<PostRow> {
+		const { id, authorId, text, audience, link = null, preview = null, previewImage = null } = post;
 		const [written] = await this.#shards.of(id).batch([
-			sql`INSERT INTO posts (id, author_id, text, audience, link)
-				VALUES (${id}, ${authorId}, ${text}, ${audience}, ${link ?? null}) RETURNING ${columns(posts)}`,
-			promise(job, this.#now()),
+			sql`INSERT INTO posts (id, author_id, text, audience, link, preview, preview_image)
+				VALUES (${id}, ${authorId}, ${text}, ${audience}, ${link}, ${preview}, ${previewImage})
+				RETURNING ${columns(posts)}`,
+			...[job, ...more].map((each) => promise(each, this.#now())),
 		]);
 		const [row] = (written ?? []) as PostRow[];
 		if (!row) throw new Error("a post was not written");
 		return { ...row, liked: false };
+	}
+
+	/**
+	 * The same of a post that shows media, which are tied to it in the same batch.
+	 *
+	 * @returns undefined when they are not as they were found any more: then nothing is written.
+	 */
+	async insertWithMedia(
+		post: NewPost,
+		media: Wanted,
+		job: Job,
+		more: readonly Job[] = [],
+	): Promise<PostRow | undefined> {
+		const { id, authorId, text, audience, link = null, preview = null, previewImage = null } = post;
+		const database = this.#shards.of(id);
+		const { dialect } = database;
+		const written = sql`EXISTS (SELECT 1 FROM posts WHERE id = ${id})`;
+		const [inserted] = await database.batch(
+			[
+				sql`INSERT INTO posts (id, author_id, text, audience, link, preview, preview_image, media)
+					SELECT ${asText(id)}, ${asText(authorId)}, ${asText(text)}, ${asInteger(audience)}, ${asText(link)},
+						${asText(preview)}, ${asText(previewImage)}, ${asText(media.text)}
+					WHERE ${stillThere(dialect, media, id)} RETURNING ${columns(posts)}`,
+				sql`${attach(dialect, media.ids, id)} AND ${written}`,
+				...[job, ...more].map((each) => promiseWhere(each, this.#now(), written)),
+			],
+			sql`media WHERE id IN ${list(dialect, media.ids)} ORDER BY id`,
+		);
+		const [row] = (inserted ?? []) as PostRow[];
+		return row && { ...row, liked: false };
 	}
 
 	/**
@@ -160,7 +195,7 @@ export class PostStore {
 	/** Changes an author's own post, keeps what it said before, and promises `jobs`, in one atomic batch. */
 	async update(
 		id: Id,
-		change: Partial<Pick<NewPost, "text" | "audience" | "link">>,
+		change: Partial<Pick<NewPost, "text" | "audience" | "link" | keyof PreviewColumns>>,
 		jobs: readonly Job[],
 	): Promise<void> {
 		const now = this.#now();
@@ -178,17 +213,96 @@ export class PostStore {
 		);
 	}
 
-	/** Deletes a post, so that no read finds it or what hangs on it, and promises to clear up, in one atomic batch. */
-	async remove(id: Id, jobs: readonly Job[]): Promise<void> {
-		const now = this.#now();
+	/** What the preview of a post's link depends on; undefined when the post is gone. */
+	async linked(id: Id): Promise<Pick<PostRow, "authorId" | "audience" | "link" | "preview"> | undefined> {
+		const [row] = await this.#shards
+			.of(id)
+			.all<Pick<PostRow, "authorId" | "audience" | "link" | "preview">>(
+				sql`SELECT author_id AS "authorId", audience, link, preview FROM posts WHERE id = ${id}`,
+			);
+		return row;
+	}
+
+	/**
+	 * Gives a post the preview of its link, if that is still its link; promises `jobs` and crosses `finished` off, in one
+	 * atomic batch. No edit: nothing of what its author wrote is different.
+	 */
+	async setPreview(id: Id, link: string, preview: PreviewColumns, jobs: readonly Job[], finished: Id): Promise<void> {
 		await this.#shards
 			.of(id)
-			.batch([
-				sql`DELETE FROM posts WHERE id = ${id}`,
-				sql`DELETE FROM post_versions WHERE post_id = ${id}`,
-				sql`DELETE FROM deliveries WHERE post_id = ${id}`,
-				...jobs.map((job) => promise(job, now)),
-			]);
+			.batch(
+				[
+					sql`UPDATE posts SET ${assignments(posts, { ...preview })} WHERE id = ${id} AND link = ${link}`,
+					...jobs.map((job) => promise(job, this.#now())),
+					done(finished),
+				],
+				sql`posts WHERE id = ${id}`,
+			);
+	}
+
+	/** Those of some images that a post shows, wherever it is. */
+	async previewImagesAmong(names: readonly string[]): Promise<Set<string>> {
+		await this.#shards.fresh();
+		const found = await Promise.all(
+			this.#shards
+				.all()
+				.map((database) =>
+					database.all<{ name: string }>(
+						sql`SELECT preview_image AS name FROM posts WHERE preview_image IN ${list(database.dialect, names)}`,
+					),
+				),
+		);
+		return new Set(found.flat().map(({ name }) => name));
+	}
+
+	/**
+	 * The same when the post is to show other media: those are tied to it, and what it showed is given up, in the same batch.
+	 *
+	 * @returns false when they are not as they were found any more: then nothing is written.
+	 */
+	async updateWithMedia(
+		id: Id,
+		change: Partial<Pick<NewPost, "text" | "audience" | "link" | keyof PreviewColumns>>,
+		media: Wanted,
+		jobs: readonly Job[],
+	): Promise<boolean> {
+		const now = this.#now();
+		const database = this.#shards.of(id);
+		const { dialect } = database;
+		const { text = sql`text`, link = sql`link` } = change;
+		// True before and after those are tied to the post.
+		const good = stillThere(dialect, media, id);
+		const set = assignments(posts, { ...change, media: media.text, editedAt: now });
+		const [, updated = []] = await database.batch(
+			[
+				sql`INSERT INTO post_versions (post_id, written_at, text, link)
+					SELECT id, coalesce(edited_at, ${timeOf(id)}), text, link FROM posts
+					WHERE id = ${id} AND (text IS DISTINCT FROM ${text} OR link IS DISTINCT FROM ${link}) AND ${good}
+					ON CONFLICT DO NOTHING`,
+				sql`UPDATE posts SET ${set} WHERE id = ${id} AND ${good} RETURNING 1`,
+				sql`${attach(dialect, media.ids, id)} AND ${good}`,
+				sql`${discard(dialect, id, media.ids, now)} AND ${good}`,
+				...jobs.map((job) => promiseWhere(job, now, good)),
+			],
+			sql`posts WHERE id = ${id}`,
+		);
+		return updated.length > 0;
+	}
+
+	/**
+	 * Deletes a post, so that no read finds it or what hangs on it, gives up what it showed, and promises to clear up, in
+	 * one atomic batch.
+	 */
+	async remove(id: Id, jobs: readonly Job[]): Promise<void> {
+		const now = this.#now();
+		const database = this.#shards.of(id);
+		await database.batch([
+			discard(database.dialect, id, [], now),
+			sql`DELETE FROM posts WHERE id = ${id}`,
+			sql`DELETE FROM post_versions WHERE post_id = ${id}`,
+			sql`DELETE FROM deliveries WHERE post_id = ${id}`,
+			...jobs.map((job) => promise(job, now)),
+		]);
 	}
 
 	/**

@@ -4,7 +4,7 @@ import { reportFailure } from "../report.ts";
 import { traceparent } from "../trace.ts";
 import { inTime } from "../within.ts";
 import type { ShardDatabase } from "./database.ts";
-import { asText, isServed } from "./dialect.ts";
+import { asInteger, asText, isServed } from "./dialect.ts";
 import { type Id, isId } from "./ids.ts";
 import type { Shards } from "./shards.ts";
 
@@ -27,6 +27,8 @@ export const taskSchema = z.discriminatedUnion("kind", [
 	z.object({ kind: z.literal("edit"), postId: id, authorId: id, audience: z.int(), trace }),
 	/** Take a deleted post out of the timelines of whoever was ever in its audience, and its comments and likes out of the store. */
 	z.object({ kind: z.literal("remove"), postId: id, authorId: id, audience: z.int(), trace }),
+	/** Find out what the link of a post shows, and put it into the post. */
+	z.object({ kind: z.literal("preview"), postId: id, authorId: id, trace }),
 	/** Have every follower's timeline look whether the author is heavy. */
 	z.object({ kind: z.literal("herald"), authorId: id, trace }),
 	/** Make the two sides of a pair, and the timelines of those whose view has changed, agree; `hold` is the job whose place to give back. */
@@ -35,6 +37,8 @@ export const taskSchema = z.discriminatedUnion("kind", [
 	z.object({ kind: z.literal("erase"), accountId: id, trace }),
 	/** Put together all that an account has made; the export has the job's id. */
 	z.object({ kind: z.literal("export"), accountId: id, trace }),
+	/** Read what was uploaded and make of it what is shown; the job has the medium's id. */
+	z.object({ kind: z.literal("process"), mediaId: id, ownerId: id, trace }),
 ]);
 export type Task = z.infer<typeof taskSchema>;
 export type TaskOf<K extends Task["kind"]> = Extract<Task, { kind: K }>;
@@ -63,6 +67,13 @@ export function sweepDelay(attempts: number, random: number): number {
 /** The statement that promises a job: put it into the batch that makes the change, which fails when the job's id is taken. */
 export function promise({ id, task }: Job, now: number): SQL {
 	return sql`INSERT INTO outbox (id, task, due_at) VALUES (${id}, ${JSON.stringify({ trace: traceparent(), ...task })}, ${now + SWEEP_AFTER})`;
+}
+
+/** The same when a condition holds. */
+export function promiseWhere({ id, task }: Job, now: number, condition: SQL): SQL {
+	return sql`INSERT INTO outbox (id, task, due_at)
+		SELECT ${asText(id)}, ${asText(JSON.stringify({ trace: traceparent(), ...task }))}, ${asInteger(now + SWEEP_AFTER)}
+		WHERE ${condition}`;
 }
 
 /** Promises a job on its own; one that is promised already stays as far as it is. */

@@ -23,7 +23,18 @@ export const profiles = sqliteTable("profiles", {
 	heavy: integer("heavy").notNull().default(0),
 	herald: id("herald"),
 	hidden: integer("hidden").notNull().default(0),
+	words: text("words"),
 });
+
+/** What accounts that are shown can be found by: kept with their profiles by triggers, and so where these are. */
+export const accountNames = sqliteTable(
+	"account_names",
+	{
+		accountId: id("account_id").notNull(),
+		word: text("word").notNull(),
+	},
+	(table) => [primaryKey({ columns: [table.accountId, table.word] })],
+);
 
 /** What `owner`'s shard knows of `owner` and `other`; times are Unix milliseconds. */
 export const relations = sqliteTable(
@@ -59,6 +70,41 @@ export const posts = sqliteTable("posts", {
 	editedAt: integer("edited_at"),
 	likeCount: integer("like_count").notNull().default(0),
 	commentCount: integer("comment_count").notNull().default(0),
+	media: text("media"),
+	preview: text("preview"),
+	previewImage: text("preview_image"),
+});
+
+/** What links show, and who is finding out; on a shard that follows from the address. Does not move with it. */
+export const previews = sqliteTable("previews", {
+	id: id("id").primaryKey(),
+	url: text("url").notNull(),
+	state: text("state").$type<"wanted" | "fetching" | "ready" | "none" | "failed">().notNull(),
+	preview: text("preview"),
+	goodUntil: integer("good_until").notNull(),
+});
+
+/** What an account has uploaded, on its shard: to be shown by a post, an account or, as a still, a video. */
+export const media = sqliteTable("media", {
+	id: id("id").primaryKey(),
+	owner: id("owner").notNull(),
+	purpose: text("purpose").$type<"post" | "avatar" | "poster">().notNull(),
+	status: text("status").$type<"uploading" | "processing" | "ready" | "failed" | "discarded">().notNull(),
+	type: text("type").notNull(),
+	size: integer("size").notNull(),
+	uploadId: text("upload_id"),
+	parts: text("parts").notNull().default(""),
+	error: text("error"),
+	alt: text("alt"),
+	width: integer("width"),
+	height: integer("height"),
+	duration: integer("duration"),
+	blurhash: text("blurhash"),
+	widths: text("widths"),
+	poster: id("poster"),
+	attachedTo: id("attached_to"),
+	version: integer("version").notNull().default(0),
+	dueAt: integer("due_at"),
 });
 
 /** What a post or comment said before it was edited, on its shard. */

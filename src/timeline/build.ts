@@ -20,6 +20,15 @@ const TRIES = 8;
 const PAUSE = 50;
 const LONGEST_PAUSE = 5000;
 
+interface BuildParts {
+	source: TimelineSource;
+	owner: Id;
+	turn: number;
+	early: readonly Delivery[];
+	/** Called once, with everything, and not across an `await`: nothing can change before it returns. */
+	finish: (materials: Materials) => void;
+}
+
 /**
  * A timeline on its way from the store: one part for each database, each asked again until it answers, so
  * that one that is slow or down hides only its own posts. What has come so far can be shown meanwhile.
@@ -29,6 +38,11 @@ export class Build {
 	readonly finished: Promise<void>;
 	/** What was delivered meanwhile: lost with the build if it dies, as it is in the store as well. */
 	readonly deliveries: Delivery[] = [];
+	/**
+	 * What the owner posted before it began. A page that is shown meanwhile must not lack it; the whole timeline has it
+	 * from the store, where it was first and where it may be deleted by now.
+	 */
+	readonly early: readonly Delivery[];
 	/** What the owner has begun or ceased to like meanwhile: likewise. */
 	readonly likes = new Map<Id, boolean>();
 	readonly #source: TimelineSource;
@@ -40,12 +54,12 @@ export class Build {
 	#round = 0;
 	#soFar: Materials | undefined;
 
-	/** `finish` is called once, with everything, and not across an `await`: nothing can change before it returns. */
-	constructor(source: TimelineSource, owner: Id, turn: number, finish: (materials: Materials) => void) {
+	constructor({ source, owner, turn, early, finish }: BuildParts) {
 		this.#source = source;
 		this.#owner = owner;
 		this.#turn = turn;
 		this.#finish = finish;
+		this.early = early;
 		this.finished = new Promise((resolve, reject) => {
 			this.#resolve = resolve;
 			this.#reject = reject;

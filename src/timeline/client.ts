@@ -1,13 +1,14 @@
 import { nameInLog } from "../log.ts";
 import { reportFailure } from "../report.ts";
 import type { Id } from "../store/ids.ts";
-import { traceparent } from "../trace.ts";
+import { Trace, traceparent, traceparentIfLogged } from "../trace.ts";
 import { callObject } from "./call.ts";
 import type { Audit, Changes, Delivery, Entry, Marker, Sights, Span, View } from "./changes.ts";
 import { type Homes, inJurisdiction } from "./homes.ts";
 import type { Reservation } from "./idempotency.ts";
 import type { TimelineObject } from "./object.ts";
 import { unpackView } from "./packed-view.ts";
+import type { Retying } from "./projection.ts";
 
 /** An account's timeline, as the rest of the Worker sees it. Every call is safe to repeat. */
 export class Timeline {
@@ -19,7 +20,7 @@ export class Timeline {
 	}
 
 	async page(span: Span): Promise<View> {
-		return unpackView(await this.#call((stub) => stub.page(span, traceparent())));
+		return unpackView(await this.#call((stub) => stub.page(span, traceparentIfLogged())));
 	}
 	changes(since: number, limit: number): Promise<Changes> {
 		return this.#call(async (stub): Promise<Changes> => stub.changes(since, limit, traceparent()));
@@ -48,8 +49,8 @@ export class Timeline {
 	changeProfile(): Promise<number> {
 		return this.#call((stub) => stub.changeProfile());
 	}
-	retie(other: Id): Promise<void> {
-		return this.#call((stub) => stub.retie(other, traceparent()));
+	retie(other: Id, how: Retying = {}): Promise<void> {
+		return this.#call((stub) => stub.retie(other, how, traceparent()));
 	}
 	hear(authorId: Id, postId: Id): Promise<boolean> {
 		return this.#call((stub) => stub.hear(authorId, postId, traceparent()));
@@ -93,6 +94,9 @@ export class Timeline {
 
 type Stub = DurableObjectStub<TimelineObject>;
 
+/** The requests that have done something of which a timeline does not know yet. */
+const untold = new WeakSet<Trace>();
+
 /** Reaches timelines by their owners' ids, each placed in its owner's home region. */
 export class Timelines {
 	readonly #namespace: DurableObjectNamespace<TimelineObject>;
@@ -118,8 +122,19 @@ export class Timelines {
 			return await change(this.of(owner));
 		} catch (error) {
 			reportFailure("a timeline was not told of its owner's own doing", error, { account: nameInLog(owner) });
+			this.missed();
 			return null;
 		}
+	}
+
+	/** To be called where a timeline could not be told of what the request at hand has done. */
+	missed(): void {
+		if (Trace.current) untold.add(Trace.current);
+	}
+
+	/** Whether the timelines know of all that the request at hand has done. */
+	get told(): boolean {
+		return Trace.current === undefined || !untold.has(Trace.current);
 	}
 
 	#stub(owner: Id): Stub {

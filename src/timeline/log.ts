@@ -187,10 +187,14 @@ export class TimelineLog {
 		return { ...this.#trim(this.#append([{ kind: "marker", postId }])), marker: postId };
 	}
 
-	/** The owner likes a post, or does not any more. What is so already gets no number. */
+	/**
+	 * The owner likes a post, or does not any more. What is so already gets no number; nor does what she does to a post
+	 * that is not in her feed, or has yet to come: told of it, a client would show it, and not hear when its author goes.
+	 */
 	like(postId: Id, liked: boolean): Effects {
 		if (this.#liked.has(postId) === liked && !this.#below(postId)) return { puts: [], drops: [] };
 		this.#like(postId, liked);
+		if (this.lacks(postId)) return this.#bound({ puts: [], drops: [], likes: this.#likes });
 		return this.#trim(this.#bound(this.#append([{ kind: "like", postId, liked }])));
 	}
 

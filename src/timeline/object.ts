@@ -7,7 +7,7 @@ import { audit } from "./audit.ts";
 import type { Audit, Changes, Delivery, Entry, Marker, Reason, Sights, Span, View } from "./changes.ts";
 import { Idempotency, type Reservation } from "./idempotency.ts";
 import { packView } from "./packed-view.ts";
-import { Projection } from "./projection.ts";
+import { Projection, type Retying } from "./projection.ts";
 import type { Relations } from "./relations.ts";
 import { type Pass, type PostReader, Sockets } from "./sockets.ts";
 import { CHANNEL_LEASE, type Channels, type TimelineSource } from "./source.ts";
@@ -203,12 +203,12 @@ export class TimelineObject extends DurableObject {
 	}
 
 	/** {@link Projection.retie} */
-	async retie(other: Id, trace?: string): Promise<void> {
-		return underTrace(trace, () => this.#retie(other));
+	async retie(other: Id, how: Retying = {}, trace?: string): Promise<void> {
+		return underTrace(trace, () => this.#retie(other, how));
 	}
 
-	async #retie(other: Id): Promise<void> {
-		await this.#timeline.retie(other);
+	async #retie(other: Id, how: Retying): Promise<void> {
+		await this.#timeline.retie(other, how);
 		if (this.#sockets.connected && this.#timeline.relations?.of(other).heavy) await this.#join();
 	}
 

@@ -30,6 +30,15 @@ export interface Warm {
 const PULL_EVERY = 1000;
 const HEADS_AGE = 10_000;
 
+/** How a tie is looked at. */
+export interface Retying {
+	/**
+	 * The other's side of the tie may have become what it is only now, however long the owner's has been so: what was
+	 * posted in between was not sent here.
+	 */
+	anew?: boolean;
+}
+
 /** What can be read of a timeline. */
 export interface Look extends Warm {
 	/** The number of the last change; that of the log means nothing while it is building. */
@@ -134,7 +143,8 @@ export class Projection {
 		const log = new TimelineLog([], { ...state, floor: null, likes: "" });
 		log.fill(found.slice(0, LOG_OPTIONS.keep), Date.now());
 		// Her own post above all.
-		log.apply(this.#wanted(this.#build?.deliveries ?? [], relations), Date.now());
+		const { early = [], deliveries = [] } = this.#build ?? {};
+		log.apply(this.#wanted([...early, ...deliveries], relations), Date.now());
 		return { log, relations, seq: state.seq, changedAt: Date.now(), building: true };
 	}
 
@@ -215,8 +225,8 @@ export class Projection {
 	 * The owner's tie with another account has changed: looks at it, and makes the timeline agree. One look comes
 	 * after the other, so that the last one sees the newest state.
 	 */
-	async retie(other: Id): Promise<void> {
-		const turn = this.#retying.then(() => this.#retie(other));
+	async retie(other: Id, how: Retying = {}): Promise<void> {
+		const turn = this.#retying.then(() => this.#retie(other, how));
 		this.#retying = turn.catch(() => undefined);
 		return turn;
 	}
@@ -348,7 +358,7 @@ export class Projection {
 		});
 	}
 
-	async #retie(other: Id): Promise<void> {
+	async #retie(other: Id, { anew = false }: Retying): Promise<void> {
 		const { source, owner, storage } = this.#services;
 		for (;;) {
 			if (this.#build) return this.#build.restart();
@@ -359,7 +369,7 @@ export class Projection {
 			const relation = await source.relation(owner(), other);
 			const { tie } = relation;
 			// One that ended and was made again may have missed what was posted in between.
-			const gained = tie !== undefined && (tie !== known.tie || relation.version !== known.version);
+			const gained = tie !== undefined && (anew || tie !== known.tie || relation.version !== known.version);
 			if (gained && turn > 0) await source.setTurn(owner(), [other], turn);
 			const held: Delivery[] = [];
 			const had = known.tie === tie ? log.by(other) : [];
@@ -372,7 +382,7 @@ export class Projection {
 			// Forgotten or built anew meanwhile: what was read may be too old for it.
 			if (this.#build || this.#log !== log || this.#relations !== relations) continue;
 			const changed = relations.put(other, relation);
-			if (Object.keys(changed).length === 0) return;
+			if (Object.keys(changed).length === 0 && !newest) return;
 			this.write(() => {
 				storage.storeRelations(changed);
 				if (!tie) storage.store(log.removeAuthor(other));
@@ -417,10 +427,13 @@ export class Projection {
 		const { turn } = this;
 		const awake = turn + (turn % 2);
 		const startedAt = Date.now();
-		const build = new Build(this.#services.source, this.#services.owner(), awake, (materials) =>
-			this.#fill(materials, awake, startedAt, build),
-		);
-		build.deliveries.push(...this.#early.splice(0));
+		const build = new Build({
+			source: this.#services.source,
+			owner: this.#services.owner(),
+			turn: awake,
+			early: this.#early.splice(0),
+			finish: (materials) => this.#fill(materials, awake, startedAt, build),
+		});
 		this.#build = build;
 		build.finished.then(
 			() => this.#services.metrics.add("feed_build_seconds", (Date.now() - startedAt) / 1000),

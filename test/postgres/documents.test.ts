@@ -1,7 +1,10 @@
 import { getTableConfig, type SQLiteTable } from "drizzle-orm/sqlite-core";
 import { expect, it } from "vitest";
 import inD1 from "../../migrations/shard/0001_init.sql?raw";
-import laterInD1 from "../../migrations/shard/0003_life.sql?raw";
+import ofLives from "../../migrations/shard/0003_life.sql?raw";
+import ofMedia from "../../migrations/shard/0004_media.sql?raw";
+import ofPreviews from "../../migrations/shard/0005_previews.sql?raw";
+import ofNames from "../../migrations/shard/0006_names.sql?raw";
 import * as schema from "../../src/store/schema.ts";
 import { embedded } from "./shard.ts";
 
@@ -58,8 +61,10 @@ it("both dialects have the same indexes, over the same rows", async () => {
 		name,
 		/WHERE \((\w+) IS (NOT )?NULL\)/.exec(definition)?.slice(1, 3).join(" ") ?? "",
 	]);
-	const wanted = [...`${inD1}${laterInD1}`.matchAll(/CREATE INDEX (\w+) [^;]*?(?:WHERE (\w+) IS (NOT )?NULL)?;/g)].map(
-		([, name, column, not]) => [name, column ? `${column} ${not ?? ""}` : ""],
-	);
+	const wanted = [
+		...`${inD1}${ofLives}${ofMedia}${ofPreviews}${ofNames}`.matchAll(
+			/CREATE INDEX (\w+) [^;]*?(?:WHERE (\w+) IS (NOT )?NULL)?;/g,
+		),
+	].map(([, name, column, not]) => [name, column ? `${column} ${not ?? ""}` : ""]);
 	expect(made.sort()).toEqual(wanted.sort());
 });

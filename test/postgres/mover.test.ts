@@ -2,10 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import type { SQL } from "drizzle-orm";
 import { sql } from "drizzle-orm";
 import { SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
-import { expect, it } from "vitest";
-import init from "../../migrations/shard/0001_init.sql?raw";
-import moving from "../../migrations/shard/0002_moving.sql?raw";
-import life from "../../migrations/shard/0003_life.sql?raw";
+import { expect, inject, it } from "vitest";
 import { AccountStore } from "../../src/accounts/store.ts";
 import { LikeStore } from "../../src/posts/likes.ts";
 import { PostStore } from "../../src/posts/store.ts";
@@ -25,7 +22,7 @@ const renderer = new SQLiteAsyncDialect();
 /** What D1 is, in this process. */
 function sqlite(): ShardDatabase {
 	const database = new DatabaseSync(":memory:");
-	for (const migration of [init, moving, life]) database.exec(migration);
+	for (const migration of inject("shardMigrations")) database.exec(migration);
 	const run = (statement: SQL) => {
 		const { sql: text, params } = renderer.sqlToQuery(statement);
 		return database.prepare(text).all(...(params as string[])) as Row[];

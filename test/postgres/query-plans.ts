@@ -29,10 +29,15 @@ const FILL = [
 			SELECT ${id("n")}, ${id("n % 500")}, parent, parent, repeat('x', 100), 0 FROM generate_series(1, 60000) n,
 			LATERAL (SELECT CASE WHEN n % 2 = 0 THEN ${id("n / 20")} END AS parent) AS above`,
 	`INSERT INTO post_versions SELECT ${id("n")}, n, 'x', NULL FROM generate_series(1, 20000) n`,
+	`INSERT INTO media (id, owner, purpose, status, type, size, attached_to, due_at)
+			SELECT ${id("n")}, ${id("n % 500")}, 'post', 'ready', 'image/png', 1, CASE WHEN n % 10 > 0 THEN ${id("n / 4")} END,
+			CASE WHEN n % 10 = 0 THEN 9e15 END FROM generate_series(1, 20000) n`,
 	`INSERT INTO likes SELECT ${id("n % 5000")}, ${id("n")}, n FROM generate_series(1, 50000) n`,
 	`INSERT INTO relations (owner, other, version, friend_at, follower_at, following_at, muting_at)
 			SELECT ${id("n % 500")}, ${id("n")}, 1, CASE n % 4 WHEN 0 THEN n END, CASE n % 4 WHEN 1 THEN n END,
 			CASE n % 4 WHEN 2 THEN n END, CASE n % 100 WHEN 3 THEN n END FROM generate_series(1, 50000) n`,
+	`INSERT INTO previews SELECT ${id("n")}, 'x', 'none', NULL, 9e15 FROM generate_series(1, 20000) n`,
+	`INSERT INTO account_names SELECT ${id("n")}, n FROM generate_series(1, 20000) n`,
 	`INSERT INTO outbox (id, task, due_at) SELECT ${id("n")}, 'x', 9e15 FROM generate_series(1, 20000) n`,
 	`INSERT INTO outbox_chunks SELECT ${id("n / 10")}, n, 'own', 'x', 0, 9e15 FROM generate_series(1, 20000) n`,
 	"ANALYZE",

@@ -2,6 +2,7 @@ import { describe, expect, inject, it } from "vitest";
 import { connecting, PostgresShard, type Runner } from "../../src/store/postgres.ts";
 import { ShardMap } from "../../src/store/shard-map.ts";
 import { Shards } from "../../src/store/shards.ts";
+import { foundContract } from "../found-contract.ts";
 import { mapOver } from "../shard-map.ts";
 import { storeContract } from "../store-contract.ts";
 import { fill, recording, scansOf } from "./query-plans.ts";
@@ -10,7 +11,9 @@ import { embedded } from "./shard.ts";
 function contract(direct: Runner): void {
 	const { run, asked } = recording(direct);
 	const shard = new PostgresShard(run);
-	storeContract(new Shards(new ShardMap(mapOver("SHARD")), () => shard));
+	const shards = new Shards(new ShardMap(mapOver("SHARD")), () => shard);
+	storeContract(shards);
+	foundContract(shards);
 
 	// What each version of Postgres makes of a statement differs: the server's may be older than the embedded one.
 	it("is asked nothing that an index does not narrow down", async () => {

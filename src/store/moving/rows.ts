@@ -26,6 +26,7 @@ export const TABLES: readonly MovedTable[] = [
 	schema.posts,
 	schema.postVersions,
 	schema.likes,
+	schema.media,
 	schema.outbox,
 	schema.outboxChunks,
 	schema.deliveries,

@@ -1,0 +1,41 @@
+import { expect, it } from "vitest";
+import { PHONE } from "./device.ts";
+import { devices } from "./devices.ts";
+import { befriend, join } from "./server.ts";
+import { gone, post, shown, write } from "./story.ts";
+
+const device = devices();
+
+it("what was loaded is there without a network, after a reload too, and posts wait until they are sent once", async () => {
+	const [ann, ben] = await join("Ann Archer", "Ben Baker");
+	await befriend(ann, ben);
+	for (let n = 1; n <= 5; n++) await ben.post(`postcard ${n}`);
+	const { page, context } = await device.of(ann, { viewport: PHONE });
+	await shown(post(page, "postcard 5"));
+	// From its second load on, a page is the service worker's.
+	await page.evaluate(async () => void (await navigator.serviceWorker.ready));
+	await page.reload();
+	await shown(post(page, "postcard 5"));
+
+	await context.setOffline(true);
+	await shown(page.getByRole("status").filter({ hasText: "You are offline" }), 15_000);
+	await shown(post(page, "postcard 1"));
+	await write(page, "Written on the train, in a tunnel");
+	await shown(post(page, "in a tunnel").getByText("Waiting to be sent"));
+
+	await page.reload();
+	await shown(post(page, "postcard 5"));
+	await shown(page.getByRole("status").filter({ hasText: "You are offline" }));
+	await shown(post(page, "in a tunnel").getByText("Waiting to be sent"));
+	expect((await ben.feed()).map(({ text }) => text)).not.toContain("Written on the train, in a tunnel");
+
+	await ben.post("postcard 6, while you were away");
+	await context.setOffline(false);
+	await gone(page.getByText("Waiting to be sent"), 40_000);
+	await gone(page.getByRole("status").filter({ hasText: "You are offline" }));
+	const pill = page.getByRole("button", { name: /new post/i });
+	await shown(post(page, "while you were away").or(pill), 40_000);
+	const sent = (await ben.feed()).filter(({ text }) => text === "Written on the train, in a tunnel");
+	expect(sent).toHaveLength(1);
+	expect(await post(page, "in a tunnel").count()).toBe(1);
+});

@@ -1,0 +1,26 @@
+/** Random numbers that are the same for the same seed (mulberry32). */
+export class Chance {
+	#state: number;
+
+	constructor(seed: number) {
+		this.#state = seed >>> 0;
+	}
+
+	/** 0 to 1. */
+	next = (): number => {
+		this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+		let mixed = this.#state;
+		mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+		mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+		return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+	};
+
+	/** A whole number below `end`. */
+	below(end: number): number {
+		return Math.floor(this.next() * end);
+	}
+
+	is(probability: number): boolean {
+		return this.next() < probability;
+	}
+}

@@ -1,0 +1,21 @@
+/** The home feed. */
+export const feed = {
+	title: "Home",
+	feedLabel: "Your feed",
+	newPosts: { one: "{count} new post", other: "{count} new posts" },
+	sinceLastVisit: "New since your last visit",
+	backToPlace: "Back to where you were",
+	loadOlder: "Load older posts",
+	loadingOlder: "Loading older posts…",
+	end: "You have reached the first post.",
+	building: "Your feed is still being put together. More posts appear as they are found.",
+	catchingUp: "Catching up…",
+	emptyTitle: "Nothing here yet",
+	emptyBody: "Find people you know, or write the first post yourself.",
+	findPeople: "Find people",
+	failedTitle: "Your feed could not be loaded",
+	waiting: "Waiting to be sent",
+	sending: "Sending…",
+	notSent: "Not sent",
+	toTop: "Back to top",
+} as const;
