@@ -98,10 +98,11 @@ export class OutboxStore {
 		return text ? (JSON.parse(text) as KnownPost[]) : [];
 	}
 
-	/** Called only by who sends, so that no two write at once. */
-	async remember(sent: KnownPost): Promise<void> {
-		const others = (await this.sent()).filter(({ postId }) => postId !== sent.postId);
-		await this.#parts.storage.set(this.#sentKey, JSON.stringify([...others, sent].slice(-REMEMBERED)));
+	remember(sent: KnownPost): Promise<void> {
+		return this.#alone(async () => {
+			const others = (await this.sent()).filter(({ postId }) => postId !== sent.postId);
+			await this.#parts.storage.set(this.#sentKey, JSON.stringify([...others, sent].slice(-REMEMBERED)));
+		});
 	}
 
 	/** Puts a photo or video where it waits. @returns its key */

@@ -1,14 +1,7 @@
 import type { MediaSource } from "./blobs.ts";
-import {
-	askedAgain,
-	cancelled,
-	choose,
-	type Entry,
-	type EntryContent,
-	type EntryMedia,
-	edited,
-} from "./outbox-entry.ts";
-import { failed, retryAfterOf, type Sending, take } from "./outbox-sender.ts";
+import { askedAgain, cancelled, type Entry, type EntryContent, type EntryMedia, edited } from "./outbox-entry.ts";
+import { Lane } from "./outbox-lane.ts";
+import type { Sending } from "./outbox-sender.ts";
 import { OutboxStore } from "./outbox-store.ts";
 import type {
 	KeptDraft,
@@ -20,15 +13,14 @@ import type {
 	OutboxState,
 	Sent,
 } from "./outbox-types.ts";
-import { waitAfter } from "./retry.ts";
 import { Signal } from "./signal.ts";
 
-const PAUSES = { first: 1000, longest: 300_000 };
 const NOTHING: OutboxState = { items: [] };
 
 /**
- * Posts and comments on their way: kept in storage from the moment that `add` resolves until the service has them,
- * sent one after the other in the order of their making, each exactly once, by one tab at a time.
+ * Posts and comments on their way: kept in storage from the moment that `add` resolves until the service has them, each
+ * sent exactly once. Posts go one after the other in the order of their making, and comments beside them likewise: none
+ * waits for the upload of a video.
  */
 export class Outbox<P extends MadePost> {
 	readonly #parts: OutboxParts<P>;
@@ -37,18 +29,16 @@ export class Outbox<P extends MadePost> {
 	#kept: OutboxStore | null = null;
 	#entries = new Map<string, Entry>();
 	#state = NOTHING;
-	#active: string | null = null;
 	readonly #progress = new Map<string, number>();
-	/** Cancelled entries that could not go on, and until when they rest: nobody waits for them. */
-	readonly #resting = new Map<string, number>();
-	#failures = 0;
-	#wanted = false;
-	#running = false;
-	#callOff: (() => void) | null = null;
+	readonly #lanes: readonly Lane<P>[];
 	#stop = new AbortController();
 
 	constructor(parts: OutboxParts<P>) {
 		this.#parts = parts;
+		this.#lanes = [
+			this.#lane("", ({ parentId }) => parentId === null),
+			this.#lane("-comments", ({ parentId }) => parentId !== null),
+		];
 		if (parts.channel) parts.channel.onmessage = ({ data }) => this.#heard(data);
 	}
 
@@ -72,10 +62,11 @@ export class Outbox<P extends MadePost> {
 		this.#stop = new AbortController();
 		this.#kept = account === null ? null : this.#store(account);
 		this.#entries = new Map();
-		this.#failures = 0;
-		this.#active = null;
 		this.#progress.clear();
-		this.#resting.clear();
+		for (const lane of this.#lanes) {
+			if (this.#kept) lane.open(this.#kept, this.#stop.signal);
+			else lane.close();
+		}
 		this.#emit();
 		if (!this.#kept) return;
 		await this.#reload(this.#kept);
@@ -117,8 +108,7 @@ export class Outbox<P extends MadePost> {
 			},
 		);
 		this.#changed(kept);
-		this.#failures = 0;
-		this.wake();
+		this.#wake(true);
 		return this.#show(made as Entry);
 	}
 
@@ -168,16 +158,12 @@ export class Outbox<P extends MadePost> {
 	/** Tries again what has failed. */
 	async retry(id: string): Promise<void> {
 		await this.#change(this.#signedIn(), id, askedAgain);
-		this.#failures = 0;
-		this.wake();
+		this.#wake(true);
 	}
 
 	/** Tries to send now: there may be a network again. */
 	wake(): void {
-		this.#callOff?.();
-		this.#callOff = null;
-		this.#wanted = true;
-		if (!this.#running) void this.#run();
+		this.#wake();
 	}
 
 	/** Deletes media of the account that are a day old and in nothing: of drafts and entries whose app died. */
@@ -197,7 +183,7 @@ export class Outbox<P extends MadePost> {
 	close(): void {
 		this.#stop.abort();
 		this.#kept = null;
-		this.#callOff?.();
+		for (const lane of this.#lanes) lane.close();
 		this.#parts.channel?.close();
 	}
 
@@ -214,49 +200,19 @@ export class Outbox<P extends MadePost> {
 		return this.#kept;
 	}
 
-	async #run(): Promise<void> {
-		this.#running = true;
-		while (this.#wanted && this.#kept) {
-			this.#wanted = false;
-			const kept = this.#kept;
-			const { signal } = this.#stop;
-			const pause = await this.#parts.locks
-				.request(`edgefeed-outbox-${kept.account}`, () => this.#drain(kept, signal))
-				.catch(() => this.#pause());
-			if (pause === null || signal.aborted || this.#wanted) continue;
-			this.#callOff?.();
-			this.#callOff = this.#parts.after(pause, () => this.wake());
-		}
-		this.#running = false;
+	#lane(name: string, has: (entry: Entry) => boolean): Lane<P> {
+		return new Lane({
+			...this.#parts,
+			lockOf: ({ account }) => `edgefeed-outbox-${account}${name}`,
+			entries: () => [...this.#entries.values()].filter(has),
+			reload: (kept) => this.#reload(kept),
+			sending: (kept, signal) => this.#sending(kept, signal),
+			changed: () => this.#emit(),
+		});
 	}
 
-	/** Sends what can be sent. @returns after how long to try again, in milliseconds; null when nothing waits */
-	async #drain(kept: OutboxStore, signal: AbortSignal): Promise<number | null> {
-		if (signal.aborted) return null;
-		await this.#reload(kept);
-		const sending = this.#sending(kept, signal);
-		while (!signal.aborted) {
-			const chosen = choose([...this.#entries.values()], this.#resting, this.#parts.now());
-			if ("pause" in chosen) return chosen.pause;
-			if (this.#parts.offline?.()) return PAUSES.longest;
-			const { entry, step } = chosen;
-			this.#active = entry.id;
-			this.#emit();
-			try {
-				await take(sending, entry, step);
-				this.#failures = 0;
-			} catch (error) {
-				if (signal.aborted) return null;
-				const again = await failed(sending, entry, step, error);
-				const pause = again ? Math.max(this.#pause(), retryAfterOf(error)) : 0;
-				if (again && !entry.cancelled) return pause;
-				if (again) this.#resting.set(entry.id, this.#parts.now() + pause);
-			} finally {
-				if (this.#active === entry.id) this.#active = null;
-				if (!signal.aborted) this.#emit();
-			}
-		}
-		return null;
+	#wake(afresh = false): void {
+		for (const lane of this.#lanes) lane.wake(afresh);
 	}
 
 	#sending(kept: OutboxStore, signal: AbortSignal): Sending<P> {
@@ -276,11 +232,6 @@ export class Outbox<P extends MadePost> {
 				this.#sent.emit(sent);
 			},
 		};
-	}
-
-	#pause(): number {
-		this.#failures++;
-		return waitAfter(this.#failures, PAUSES, this.#parts.random());
 	}
 
 	async #change(
@@ -331,7 +282,7 @@ export class Outbox<P extends MadePost> {
 			parentId,
 			content,
 			createdAt,
-			status: refused ? "failed" : this.#active === id ? "sending" : "waiting",
+			status: refused ? "failed" : this.#lanes.some(({ active }) => active === id) ? "sending" : "waiting",
 			progress: shares.length === 0 ? null : shares.reduce((sum, share) => sum + share, 0) / shares.length,
 			problem: refused,
 		};

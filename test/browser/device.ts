@@ -6,8 +6,12 @@ import { type Browser, type BrowserContext, type BrowserContextOptions, chromium
 export const PHONE = { width: 390, height: 844 } as const;
 export const DESKTOP = { width: 1280, height: 800 } as const;
 
-/** What a browser says of a request that failed; a test that wants an error looks at the page instead. */
-const REQUEST_FAILED = /^(Failed to load resource: |WebSocket connection to '\S+' failed: .*ERR_INTERNET_DISCONNECTED)/;
+/**
+ * What a browser says of a request that failed; a test that wants an error looks at the page instead. A socket is refused,
+ * or given up before it is open, when its owner signs out just then.
+ */
+const REQUEST_FAILED =
+	/^(Failed to load resource: |WebSocket connection to '\S+' failed: (.*ERR_INTERNET_DISCONNECTED|HTTP Authentication failed|WebSocket is closed before))/;
 
 export async function openBrowser(): Promise<Browser> {
 	const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";

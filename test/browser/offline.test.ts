@@ -39,3 +39,28 @@ it("what was loaded is there without a network, after a reload too, and posts wa
 	expect(sent).toHaveLength(1);
 	expect(await post(page, "in a tunnel").count()).toBe(1);
 });
+
+it("a comment that does not get through is there after a reload, and is sent once", async () => {
+	const [ann, ben] = await join("Ann Archer", "Ben Baker");
+	await befriend(ann, ben);
+	const { id } = await ben.post("who is coming?");
+	const { page } = await device.of(ann);
+	const comments = `**/v1/posts/${id}/comments`;
+	// Its answers get lost: some of what was sent has arrived.
+	await page.route(comments, async (route) => {
+		if (route.request().method() !== "POST") return route.continue();
+		await route.fetch();
+		await route.abort("connectionreset");
+	});
+	await page.goto(`/posts/${id}`);
+	await page.getByRole("textbox", { name: "Write a comment" }).fill("I am");
+	await page.getByRole("button", { name: "Send", exact: true }).click();
+	await shown(post(page, "I am").getByText("Sending"));
+	await page.reload();
+	await shown(post(page, "I am").getByText("Sending"));
+	await page.unroute(comments);
+	await gone(page.getByText("Sending"), 40_000);
+	await shown(post(page, "I am"));
+	const { items } = await ben.call<{ items: { text: string }[] }>("GET", comments.slice(2));
+	expect(items.map(({ text }) => text)).toEqual(["I am"]);
+});

@@ -72,6 +72,8 @@ export class Device {
 	fates: Fate[] = [];
 	/** A text at which the service fails. */
 	poison: string | undefined;
+	/** Milliseconds. */
+	uploadLasts = 0;
 	readonly #agenda: { at: number; order: number; run: () => void }[] = [];
 	readonly #locks = new Map<string, { tab: Tab; start: () => void }[]>();
 	readonly tabs = new Set<Tab>();
@@ -257,14 +259,16 @@ export class Tab {
 				}),
 			madeSince: (parentId, since) =>
 				this.#ask(() => service.live.filter((post) => post.parentId === parentId && post.createdAt >= since).reverse()),
-			upload: (_media, key) =>
-				this.#ask(() => {
+			upload: async (_media, key) => {
+				if (this.#device.uploadLasts > 0) await this.#device.pass(this.#device.uploadLasts);
+				return this.#ask(() => {
 					const id = `media-of-${key}`;
 					const known = service.uploads.get(id);
 					const gone = !known || (known.post === null && known.at < this.#device.now - 24 * HOUR);
 					if (gone) service.uploads.set(id, { at: this.#device.now, post: null });
 					return { id, alt: null };
-				}),
+				});
+			},
 			describe: () => this.#ask(() => undefined),
 			forget: async () => undefined,
 		};

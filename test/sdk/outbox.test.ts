@@ -107,8 +107,9 @@ async function play(acts: Act[], fates: Fate[]): Promise<void> {
 				if (each.do === "edit") {
 					const text = `${entry.text} edited ${++count}`;
 					entry.maybe.push(text);
-					void outbox.edit(entry.id, { text }).then(() => {
-						entry.text = text;
+					void outbox.edit(entry.id, { text }).then((changed) => {
+						if (changed) entry.text = text;
+						else entry.maybe.splice(entry.maybe.indexOf(text), 1);
 					});
 				}
 				break;
@@ -175,9 +176,13 @@ function judge(device: Device, made: Made[], begun: string[]): void {
 	}
 	const order = posts.map((each) => each.slice(each.indexOf(":") + 1));
 	const plain = sure.filter(({ text }) => !text.endsWith("again")).sort((a, b) => (a.id < b.id ? -1 : 1));
-	const positions = plain.map(({ text }) => order.indexOf(text));
-	expect(positions, "in the order of their making").toEqual([...positions].sort((a, b) => a - b));
+	for (const lane of [plain.filter(isComment), plain.filter((each) => !isComment(each))]) {
+		const positions = lane.map(({ text }) => order.indexOf(text));
+		expect(positions, "in the order of their making").toEqual([...positions].sort((a, b) => a - b));
+	}
 }
+
+const isComment = ({ parentId }: Made) => parentId !== null;
 
 describe("the outbox", () => {
 	it("brings everything that it has accepted to the service once, in order, whatever fails on the way", async () => {
@@ -206,6 +211,22 @@ describe("the outbox", () => {
 		expect(device.service.live).toMatchObject([{ text: "a photo" }]);
 		expect(await device.blobs.keys()).toEqual([]);
 		expect((await device.storage.keys()).filter((key) => key.includes("/entry/"))).toEqual([]);
+	});
+
+	it("lets comments go while a video is uploaded for a post that was made before them", async () => {
+		const device = new Device();
+		const { outbox } = new Tab(device);
+		device.uploadLasts = HOUR;
+		void outbox.add({ text: "a video", media: [{ source: new Uint8Array(3), type: "video/mp4" }] });
+		await device.run(1000);
+		void outbox.add({ text: "first", parentId: "a post" });
+		void outbox.add({ text: "second", parentId: "a post" });
+		void outbox.add({ text: "another post" });
+		await device.run(MINUTE);
+		expect(device.service.live.map(({ text }) => text)).toEqual(["first", "second"]);
+		expect(outbox.state.items.map(({ status }) => status)).toEqual(["sending", "waiting"]);
+		await device.run(HOUR);
+		expect(device.service.live.map(({ text }) => text)).toEqual(["first", "second", "a video", "another post"]);
 	});
 
 	it("sets aside what the service fails at again and again, and brings it when it is asked to", async () => {

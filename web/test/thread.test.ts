@@ -31,24 +31,24 @@ function post(id: string, parentId: string | null, text = `text of ${id}`): Post
 /** A server with one post. `fail` is thrown by the next calls of a kind. */
 function server() {
 	const comments: Post[] = [];
-	const kept: KeptComment[] = [];
-	const sent = new Map<string, Post>();
+	let kept: KeptComment[] = [];
 	const fail: Partial<Record<keyof ThreadCalls, Error>> = {};
-	let keys = 0;
+	/** Told of what is kept, as the outbox does. */
+	let told: Thread | undefined;
+	const keep = (now: KeptComment[]) => {
+		kept = now;
+		told?.kept(now);
+	};
 	const answer = <T>(call: keyof ThreadCalls, value: () => T): Promise<T> => {
 		const error = fail[call];
 		return error ? Promise.reject(error) : Promise.resolve().then(value);
 	};
+	let keys = 0;
 	const calls: ThreadCalls = {
 		post: (id) => answer("post", () => ({ ...post(id, null), commentCount: comments.length })),
 		comments: () => answer("comments", () => ({ items: [...comments].reverse(), next: null })),
-		comment: (id, text, key) =>
-			answer("comment", () => {
-				const comment = sent.get(key) ?? post(String(comments.length + 1), id, text);
-				if (!sent.has(key)) comments.push(comment);
-				sent.set(key, comment);
-				return comment;
-			}),
+		send: (parentId, text) =>
+			answer("send", () => keep([...kept, { id: `key${++keys}`, parentId, text, createdAt: 0, sending: "waiting" }])),
 		edit: (id, text) => answer("edit", () => post(id, "0", text)),
 		remove: (id) =>
 			answer("remove", () => {
@@ -57,20 +57,24 @@ function server() {
 					1,
 				);
 			}),
-		newKey: () => `key${++keys}`,
-		online: () => fail.online === undefined,
-		keep: async (parentId, text) => {
-			kept.push({ id: `kept${kept.length}`, parentId, text, createdAt: 0, failed: false });
-		},
-		retryKept: async () => undefined,
-		cancelKept: async (key) => {
-			kept.splice(
-				kept.findIndex(({ id }) => id === key),
-				1,
-			);
-		},
+		retry: async (key) => keep(kept.map((each) => (each.id === key ? { ...each, sending: "waiting" } : each))),
+		cancel: async (key) => keep(kept.filter(({ id }) => id !== key)),
 	};
-	return { calls, comments, kept, fail };
+	/** The outbox sends what it has. */
+	const deliver = () => {
+		for (const { id, parentId, text } of kept) {
+			const comment = post(String(comments.length + 1), parentId, text);
+			comments.push(comment);
+			told?.arrived(id, comment);
+		}
+		keep([]);
+	};
+	const refuse = () => keep(kept.map((each) => ({ ...each, sending: "failed" })));
+	const tell = (thread: Thread) => {
+		told = thread;
+		thread.kept(kept);
+	};
+	return { calls, comments, fail, deliver, refuse, tell };
 }
 
 const shown = (thread: Thread) => {
@@ -85,60 +89,62 @@ const shown = (thread: Thread) => {
 async function opened() {
 	const { calls, ...rest } = server();
 	const thread = new Thread("0", calls, () => me);
+	rest.tell(thread);
 	await thread.open();
-	return { thread, ...rest };
+	return { thread, calls, ...rest };
 }
 
 describe("a thread", () => {
 	it("shows a comment before it has arrived, and then as the server has it", async () => {
-		const { thread } = await opened();
-		const arrived = thread.comment("hello", "0");
+		const { thread, deliver } = await opened();
+		await thread.comment("hello", "0");
 		expect(shown(thread)).toEqual(["~key1 hello"]);
-		expect(await arrived).toBe(true);
+		expect(thread.state.get().conversation?.said.get("~key1")?.sending).toBe("waiting");
+		deliver();
 		expect(shown(thread)).toEqual(["1 hello"]);
 		expect(thread.state.get().conversation?.said.get("0")?.commentCount).toBe(1);
 	});
 
-	it("keeps a comment that did not arrive, and sends it again with the same key", async () => {
-		const { thread, comments, fail } = await opened();
-		fail.comment = problem("network_error", 0);
-		expect(await thread.comment("hello", "0")).toBe(false);
-		const unsent = [...(thread.state.get().conversation?.said.values() ?? [])].find(
-			({ sending }) => sending === "failed",
-		);
-		expect(unsent?.text).toBe("hello");
-
-		// What is looked for meanwhile does not take it away.
+	it("keeps a comment that was refused, through looks for what is new and a reload, until it is sent again", async () => {
+		const { thread, calls, comments, deliver, refuse, tell } = await opened();
+		await thread.comment("hello", "0");
+		refuse();
 		await thread.refresh();
 		expect(shown(thread)).toEqual(["~key1 hello"]);
-		delete fail.comment;
-		if (unsent) await thread.again(unsent);
-		expect(shown(thread)).toEqual(["1 hello"]);
+		const anew = new Thread("0", calls, () => me);
+		tell(anew);
+		await anew.open();
+		expect(anew.state.get().conversation?.said.get("~key1")?.sending).toBe("failed");
+		await anew.again("~key1");
+		expect(anew.state.get().conversation?.said.get("~key1")?.sending).toBe("waiting");
+		deliver();
+		expect(shown(anew)).toEqual(["1 hello"]);
 		expect(comments).toHaveLength(1);
 	});
 
-	it("keeps what is said without a network on this device, shows it after a reload too, and lets go of it", async () => {
-		const { thread, comments, kept, fail } = await opened();
-		fail.online = new Error();
+	it("lets go of a comment that is not to be sent any more", async () => {
+		const { thread, comments, deliver } = await opened();
 		await thread.comment("from the tunnel", "0");
 		await thread.comment("never mind", "0");
-		expect(comments).toEqual([]);
-		thread.kept([...kept]);
-		expect(shown(thread)).toEqual(["~kept1 never mind", "~kept0 from the tunnel"]);
-		await thread.discard("~kept1");
-		thread.kept([...kept]);
-		expect(shown(thread)).toEqual(["~kept0 from the tunnel"]);
+		expect(shown(thread)).toEqual(["~key2 never mind", "~key1 from the tunnel"]);
+		await thread.discard("~key2");
+		expect(shown(thread)).toEqual(["~key1 from the tunnel"]);
+		deliver();
+		expect(shown(thread)).toEqual(["1 from the tunnel"]);
+		expect(comments).toHaveLength(1);
+	});
 
-		await thread.open();
-		expect(shown(thread)).toEqual(["~kept0 from the tunnel"]);
-		thread.arrived("kept0", post("7", "0", "from the tunnel"));
-		thread.kept([]);
-		expect(shown(thread)).toEqual(["7 from the tunnel"]);
+	it("says so when a comment cannot even be kept, and shows none", async () => {
+		const { thread, fail } = await opened();
+		fail.send = new Error("the disk is full");
+		await expect(thread.comment("hello", "0")).rejects.toThrow("full");
+		expect(shown(thread)).toEqual([]);
 	});
 
 	it("puts a comment back whose deletion failed", async () => {
-		const { thread, fail } = await opened();
+		const { thread, fail, deliver } = await opened();
 		await thread.comment("hello", "0");
+		deliver();
 		fail.remove = problem("unavailable", 503);
 		const removing = thread.remove("1");
 		expect(shown(thread)).toEqual([]);
@@ -151,11 +157,11 @@ describe("a thread", () => {
 	});
 
 	it("an answer that is older than what was done here changes nothing", async () => {
-		const { thread } = await opened();
+		const { thread, deliver } = await opened();
 		const looking = thread.refresh();
-		const writing = thread.comment("hello", "0");
+		await thread.comment("hello", "0");
+		deliver();
 		await looking;
-		await writing;
 		expect(shown(thread)).toEqual(["1 hello"]);
 	});
 

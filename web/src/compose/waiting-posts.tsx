@@ -6,10 +6,11 @@ import { useAction } from "../actions.ts";
 import { useOnline } from "../layout/offline.tsx";
 import { useMe } from "../me.ts";
 import { PostCard } from "../post/post-card.tsx";
+import { PostText } from "../post/post-text.tsx";
 import { edgefeed } from "../session.ts";
 import { useWatched } from "../store.ts";
 import { t } from "../texts/texts.ts";
-import { Button } from "../ui/button.tsx";
+import { Button, ButtonLink } from "../ui/button.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { openComposer } from "./opened.ts";
 
@@ -18,10 +19,44 @@ const outbox = {
 	subscribe: (listener: () => void) => edgefeed.outbox.subscribe(listener),
 };
 
-/** Posts that are made and not sent yet, above the feed: newest first, as there. */
+/**
+ * Posts that are made and not sent yet, above the feed: newest first, as there. Comments stand below what they answer;
+ * one that the service has refused is told of here too, for its author may never go there again.
+ */
 export function WaitingPosts() {
-	const items = useWatched(outbox).filter(({ parentId }) => parentId === null);
-	return items.toReversed().map((item) => <WaitingPost key={item.id} item={item} />);
+	const items = useWatched(outbox).filter(({ parentId, problem }) => parentId === null || problem !== null);
+	return items
+		.toReversed()
+		.map((item) =>
+			item.parentId === null ? <WaitingPost key={item.id} item={item} /> : <RefusedComment key={item.id} item={item} />,
+		);
+}
+
+function RefusedComment({ item: { id, parentId, content, problem } }: { item: OutboxItem }) {
+	const [retry] = useAction(() => edgefeed.outbox.retry(id));
+	const [cancel] = useAction(() => edgefeed.outbox.cancel(id));
+	return (
+		<article class="post" aria-label={t("feed.commentNotSent")}>
+			<PostText text={content.text} whole={false} />
+			<footer class="waiting">
+				<p class="waiting-status waiting-failed" role="alert">
+					<Icon name="warning" />
+					{t("feed.commentNotSent")}: {problem?.title}
+				</p>
+				<div class="waiting-actions">
+					<ButtonLink kind="quiet" small href={`/posts/${parentId}`}>
+						{t("thread.showParent")}
+					</ButtonLink>
+					<Button kind="quiet" small onClick={retry}>
+						{t("common.retry")}
+					</Button>
+					<Button kind="quiet" small onClick={cancel}>
+						{t("compose.dontSend")}
+					</Button>
+				</div>
+			</footer>
+		</article>
+	);
 }
 
 function WaitingPost({ item }: { item: OutboxItem }) {

@@ -115,14 +115,14 @@ export function Comment(props: CommentProps) {
 }
 
 function Sending({ comment, thread }: { comment: Said; thread: Thread }) {
-	const [again, busy] = useAction(() => thread.again(comment));
+	const [again, busy] = useAction(() => thread.again(comment.id));
 	const [discard] = useAction(() => thread.discard(comment.id));
-	if (comment.sending === "waiting") return <p class="hint">{t("thread.sending")}</p>;
 	const failed = comment.sending === "failed";
+	const waiting = comment.sending === "waiting" ? t("thread.sending") : t("feed.waiting");
 	return (
 		<div class="comment-unsent">
 			<span class={failed ? "field-error" : "hint"} role={failed ? "alert" : "status"}>
-				{failed ? t("thread.notSent") : t("feed.waiting")}
+				{failed ? t("thread.notSent") : waiting}
 			</span>
 			{failed && (
 				<Button small busy={busy} onClick={again}>

@@ -1,10 +1,11 @@
 import type { Post } from "@edgefeed/sdk";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { problemText } from "../problems.ts";
-import { useAccountId } from "../session.ts";
+import { edgefeed, useAccountId } from "../session.ts";
 import { t } from "../texts/texts.ts";
 import { Button } from "../ui/button.tsx";
 import { ErrorState, LoadMore, Spinner } from "../ui/states.tsx";
+import { toast } from "../ui/toast.tsx";
 import { Comment } from "./comment.tsx";
 import { CommentForm } from "./comment-form.tsx";
 import { type Conversation, type Row, rowsOf, type Said } from "./conversation.ts";
@@ -30,9 +31,16 @@ export function Comments({ thread, state, conversation, root, onShow }: Comments
 	const known = conversation.branches.has(root.id);
 	const fault = state.faults.get(root.id);
 
-	const send = async (text: string, parentId: string) => {
+	useEffect(() => edgefeed.outbox.onSent(({ item }) => item.parentId !== null && setNews(t("thread.sent"))), []);
+	/** @param restore puts the text back where it was written, when it could not be kept */
+	const send = async (text: string, parentId: string, restore: () => void) => {
 		setNews("");
-		if (await thread.comment(text, parentId)) setNews(t("thread.sent"));
+		try {
+			await thread.comment(text, parentId);
+		} catch (error) {
+			restore();
+			toast(problemText(error), { kind: "problem" });
+		}
 	};
 
 	const rowOf = (row: Row) => {
@@ -59,7 +67,7 @@ export function Comments({ thread, state, conversation, root, onShow }: Comments
 						onText={(text) => setAnswer({ to: comment, text })}
 						onSend={(text) => {
 							setAnswer(null);
-							return send(text, comment.id);
+							return send(text, comment.id, () => setAnswer({ to: comment, text }));
 						}}
 						onCancel={() => setAnswer(null)}
 						focus
@@ -88,7 +96,7 @@ export function Comments({ thread, state, conversation, root, onShow }: Comments
 					onText={setDraft}
 					onSend={(text) => {
 						setDraft("");
-						return send(text, root.id);
+						return send(text, root.id, () => setDraft(text));
 					}}
 				/>
 			)}

@@ -10,7 +10,7 @@ export interface Said extends Post {
 	sending?: Sending;
 }
 
-/** `kept`: on this device, until there is a network. */
+/** `waiting`: it is on its way; `kept`: on this device, until there is a network. */
 export type Sending = "waiting" | "kept" | "failed";
 
 interface Branch {

@@ -8,7 +8,7 @@ import {
 	isOwnId,
 	keyOf,
 	ownId,
-	type Said,
+	type Sending,
 	withNewest,
 	withOlder,
 	without,
@@ -23,17 +23,13 @@ export interface ThreadCalls {
 	post(id: string): Promise<Post>;
 	/** Newest first. */
 	comments(id: string, cursor?: string): Promise<CommentPage>;
-	/** Sends a comment once, however often it is called with the same key. */
-	comment(id: string, text: string, key: string): Promise<Post>;
 	edit(id: string, text: string): Promise<Post>;
 	remove(id: string): Promise<void>;
-	newKey(): string;
-	online(): boolean;
-	/** Keeps a comment on this device until there is a network; {@link Thread.kept} is told of it. */
-	keep(id: string, text: string): Promise<void>;
-	/** Tries again what could not be sent of what was kept, or lets go of it. */
-	retryKept(key: string): Promise<void>;
-	cancelKept(key: string): Promise<void>;
+	/** Keeps a comment on this device until it is sent; {@link Thread.kept} is told of it. */
+	send(id: string, text: string): Promise<void>;
+	/** Tries again what could not be sent, or lets go of it. */
+	retry(key: string): Promise<void>;
+	cancel(key: string): Promise<void>;
 }
 
 /** A comment that is kept on this device until it is sent. */
@@ -44,7 +40,7 @@ export interface KeptComment {
 	text: string;
 	/** Unix milliseconds. */
 	createdAt: number;
-	failed: boolean;
+	sending: Sending;
 }
 
 export interface ThreadState {
@@ -163,23 +159,16 @@ export class Thread {
 		this.#set({ open });
 	}
 
-	/** Shows a comment at once and sends it. @returns whether it has arrived; if not, it stands there with a way to try again */
-	async comment(text: string, parentId: string): Promise<boolean> {
+	/** Resolves when a comment is kept: it is shown, and sent whatever becomes of the page. */
+	async comment(text: string, parentId: string): Promise<void> {
 		const { conversation } = this.state.get();
-		const root = conversation?.said.get(this.id);
-		if (!conversation || !root) return false;
+		if (!conversation) return;
 		const parent = conversation.said.get(parentId);
 		if (parent && parent.id !== this.id && parent.commentCount > 0 && !conversation.branches.has(parentId)) {
 			await this.more(parentId);
 		}
 		this.#set({ open: new Set(this.state.get().open).add(parentId) });
-		if (!this.#calls.online()) {
-			await this.#calls.keep(parentId, text);
-			return false;
-		}
-		const key = this.#calls.newKey();
-		this.#change((now) => withSending(now, key, this.#draft(root, parentId, text, Date.now()), "waiting"));
-		return this.#send(key, text, parentId);
+		await this.#calls.send(parentId, text);
 	}
 
 	/** What is kept on this device of all that was said anywhere: what belongs here is shown. */
@@ -193,8 +182,7 @@ export class Thread {
 		const gone = before.filter(({ id }) => comments.every((comment) => comment.id !== id));
 		this.#change((now) => {
 			let next = gone.reduce((rest, { id }) => without(rest, ownId(id)), now);
-			for (const { id, parentId, text, createdAt, failed } of comments) {
-				const sending = failed ? "failed" : "kept";
+			for (const { id, parentId, text, createdAt, sending } of comments) {
 				if (next.said.has(ownId(id))) next = withRetried(next, ownId(id), sending);
 				else if (next.said.has(parentId)) {
 					next = withSending(next, id, this.#draft(root, parentId, text, createdAt), sending);
@@ -211,18 +199,13 @@ export class Thread {
 	}
 
 	/** Sends a comment once more that did not arrive. */
-	async again(said: Said): Promise<void> {
-		const key = keyOf(said.id);
-		if (this.#isKept(key)) return this.#calls.retryKept(key);
-		this.#change((now) => withRetried(now, said.id, "waiting"));
-		await this.#send(key, said.text, said.parentId ?? this.id);
+	again(id: string): Promise<void> {
+		return this.#calls.retry(keyOf(id));
 	}
 
 	/** Takes back a comment that did not arrive. */
-	async discard(id: string): Promise<void> {
-		const key = keyOf(id);
-		if (this.#isKept(key)) return this.#calls.cancelKept(key);
-		this.#change((now) => without(now, id));
+	discard(id: string): Promise<void> {
+		return this.#calls.cancel(keyOf(id));
 	}
 
 	/** @throws EdgefeedError */
@@ -257,10 +240,6 @@ export class Thread {
 			.map(({ id }) => id);
 	}
 
-	#isKept(key: string): boolean {
-		return this.#kept.some(({ id }) => id === key);
-	}
-
 	/** What a comment will look like. */
 	#draft(root: Post, parentId: string, text: string, at: number): Post {
 		return {
@@ -277,17 +256,6 @@ export class Thread {
 			commentCount: 0,
 			viewer: { liked: false },
 		};
-	}
-
-	async #send(key: string, text: string, parentId: string): Promise<boolean> {
-		try {
-			const comment = await this.#calls.comment(parentId, text, key);
-			this.#change((now) => withSent(now, ownId(key), comment));
-			return true;
-		} catch {
-			this.#change((now) => withRetried(now, ownId(key), "failed"));
-			return false;
-		}
 	}
 
 	#change(change: (conversation: Conversation) => Conversation): void {

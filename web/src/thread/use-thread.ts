@@ -42,8 +42,12 @@ export function useThread(id: string): { thread: Thread; state: ThreadState } {
 				known = now;
 			}),
 		);
+		window.addEventListener("online", keep);
+		window.addEventListener("offline", keep);
 		return () => {
 			clearInterval(timer);
+			window.removeEventListener("online", keep);
+			window.removeEventListener("offline", keep);
 			document.removeEventListener("visibilitychange", look);
 			for (const end of ends) end();
 		};
@@ -53,7 +57,8 @@ export function useThread(id: string): { thread: Thread; state: ThreadState } {
 }
 
 function keptComments({ items }: OutboxState): KeptComment[] {
+	const unsent = navigator.onLine ? "waiting" : "kept";
 	return items.flatMap(({ id, parentId, content, createdAt, problem }) =>
-		parentId === null ? [] : [{ id, parentId, text: content.text, createdAt, failed: problem !== null }],
+		parentId === null ? [] : [{ id, parentId, text: content.text, createdAt, sending: problem ? "failed" : unsent }],
 	);
 }

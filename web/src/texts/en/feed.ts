@@ -17,5 +17,6 @@ export const feed = {
 	waiting: "Waiting to be sent",
 	sending: "Sending…",
 	notSent: "Not sent",
+	commentNotSent: "A comment was not sent",
 	toTop: "Back to top",
 } as const;

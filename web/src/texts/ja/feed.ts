@@ -19,5 +19,6 @@ export const feed: Translation<typeof english> = {
 	waiting: "送信待ち",
 	sending: "送信中…",
 	notSent: "送信できませんでした",
+	commentNotSent: "コメントを送信できませんでした",
 	toTop: "トップへ戻る",
 };
