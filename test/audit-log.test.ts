@@ -2,7 +2,7 @@ import { expect, it, vi } from "vitest";
 import { servicesOf } from "../src/services.ts";
 import { call, type List, PASSWORD, signUp } from "./api.ts";
 import { env } from "./env.ts";
-import { codeFor } from "./outbox.ts";
+import { codeFor, linkIn } from "./outbox.ts";
 import { totp } from "./totp.ts";
 
 interface Entry {
@@ -72,15 +72,24 @@ it("what is changed of the ways in is recorded, and what is refused is not", asy
 	const right = await totp(enabled.totpURI);
 	expect((await verify(right === "000000" ? "000001" : "000000")).status).toBe(401);
 	const { body: session } = await verify(right);
+	// A code that is only asked for changes nothing.
+	await call("POST", "/auth/two-factor/verify-totp", { token: session.token, body: { code: right } });
 	const off = await call("POST", "/auth/two-factor/disable", { token: session.token, body: { password } });
 	expect(off.status).toBe(200);
 	await call("POST", "/auth/request-password-reset", { body: { email: ann.email } });
 	const reset = { token: await codeFor(ann.email), newPassword: "a third correct horse" };
 	expect((await call("POST", "/auth/reset-password", { body: reset })).status).toBe(200);
+	const again = await call<{ token: string }>("POST", "/auth/sign-in/email", {
+		body: { email: ann.email, password: reset.newPassword },
+	});
+	const newEmail = `new.${ann.email}`;
+	await call("POST", "/auth/change-email", { token: again.body.token, body: { newEmail } });
+	expect((await call("GET", await linkIn(newEmail, "verify"))).status).toBe(200);
 
 	const { items } = await list(`subject=${ann.id}`);
 	const acts = items.filter(({ act }) => act !== "sign_in").map(({ act, actor }) => [act, actor]);
 	expect(acts).toEqual([
+		["email_changed", "nobody"],
 		["password_reset", "nobody"],
 		["second_factor_off", ann.id],
 		["second_factor_on", ann.id],

@@ -1,9 +1,11 @@
-import { expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { LANGUAGES, languageOf, type Mail, write } from "../src/mail/texts.ts";
 import { accessToken, call, ORIGIN, PASSWORD, type Person, signUp, worker } from "./api.ts";
 import { env } from "./env.ts";
-import { Isolate } from "./isolate.ts";
+import { aheadBy, Isolate } from "./isolate.ts";
 import { codeFor, linkIn, outbox, signInWith } from "./outbox.ts";
+
+afterEach(() => vi.restoreAllMocks());
 
 const CLIENT = "https://app.test/from-mail";
 const NEW = "another correct horse";
@@ -102,13 +104,16 @@ it("links lead to a client's page only if it is listed", async () => {
 	const newEmail = `new.${ann.email}`;
 	await isolate.call("GET", path);
 	await isolate.call("POST", "/auth/change-email", { token: ann.session, body: { newEmail, redirectTo: CLIENT } });
-	await isolate.call("GET", await linkIn(ann.email, "change"));
-	expect(await linkIn(newEmail, "verify")).toContain(`redirectTo=${encodeURIComponent(CLIENT)}`);
+	const half = await isolate.call("GET", await linkIn(ann.email, "change"));
+	expect(half.headers.get("location")).toBe(`${CLIENT}?verified=next`);
+	const last = await linkIn(newEmail, "verify");
+	expect(last).toContain(`redirectTo=${encodeURIComponent(CLIENT)}`);
+	expect((await isolate.call("GET", last)).headers.get("location")).toBe(`${CLIENT}?verified=true`);
 
 	await isolate.call("POST", "/auth/request-password-reset", {
-		body: { email: ann.email, redirectTo: "myapp://from-mail" },
+		body: { email: newEmail, redirectTo: "myapp://from-mail" },
 	});
-	expect((await outbox(ann.email))[0]?.text).toMatch(/\nmyapp:\/\/from-mail\?token=\w{20,}\n/);
+	expect((await outbox(newEmail))[0]?.text).toMatch(/\nmyapp:\/\/from-mail\?token=\w{20,}\n/);
 });
 
 it("a browser that opens the link is led to the web app, not to JSON", async () => {
@@ -240,6 +245,38 @@ it("an address changes once the old one and the new one are confirmed", async ()
 	expect((await signInWith(ann.email)).status).toBe(401);
 	expect(await sessions(), "Ann's, and the one just made").toBe(2);
 	expect((await signInWith(ben.email)).status).toBe(200);
+});
+
+it("an address is not changed by whoever has found the device: after five minutes the password is wanted", async () => {
+	const ahead = aheadBy();
+	const ann = await signUp("Ann");
+	const newEmail = `new.${ann.email}`;
+	const change = (password?: string) =>
+		call("POST", "/auth/change-email", { token: ann.session, body: { newEmail, ...(password ? { password } : {}) } });
+	ahead.ms = 301_000;
+	expect(await change()).toMatchObject({ status: 403, body: { code: "reauthentication_required" } });
+	expect(await change("wrong wrong")).toMatchObject({ status: 401, body: { code: "invalid_credentials" } });
+	expect(await outbox(newEmail)).toEqual([]);
+	expect((await change(PASSWORD)).status).toBe(200);
+	expect((await outbox(newEmail)).map(({ kind }) => kind)).toEqual(["verify"]);
+});
+
+it("an address that somebody else has taken meanwhile stays hers", async () => {
+	const ann = await signUp("Ann");
+	const newEmail = `wanted.${ann.email}`;
+	const change = () => call("POST", "/auth/change-email", { token: ann.session, body: { newEmail } });
+	await change();
+	const link = await linkIn(newEmail, "verify");
+	const body = { email: newEmail, password: PASSWORD, name: "Eve", username: `eve_${ann.username}`.slice(0, 30) };
+	expect((await call("POST", "/auth/sign-up/email", { body })).status).toBe(200);
+	expect(await call("GET", link)).toMatchObject({ status: 409, body: { code: "email_taken" } });
+	const browser = await worker.fetch(`${ORIGIN}${link}`, { redirect: "manual", headers: { accept: "text/html" } });
+	expect(browser.headers.get("location")).toBe(`${ORIGIN}/sign-in?error=email_taken`);
+	expect((await signInWith(ann.email)).status).toBe(200);
+	const { body: eve } = await signInWith(newEmail);
+	expect((await call("GET", "/v1/accounts/me", { token: await accessToken(eve.token) })).body).toMatchObject({
+		displayName: "Eve",
+	});
 });
 
 it("messages are in the reader's language, and what people wrote is escaped", () => {

@@ -141,7 +141,7 @@ const CASES: Record<string, Case> = {
 	"POST /auth/change-email": {
 		path: () => "/auth/change-email",
 		body: () => ({ newEmail: "changed@feed.test" }),
-		badFields: { newEmail: ["", "x", 5], redirectTo: ["https://evil.test/"] },
+		badFields: { newEmail: ["", "x", 5], password: ["", 5], redirectTo: ["https://evil.test/"] },
 		session: true,
 	},
 	"POST /auth/sign-in/social": {
@@ -155,6 +155,12 @@ const CASES: Record<string, Case> = {
 		path: () => "/auth/link-social",
 		body: () => ({ provider: "google", redirectTo: "https://app.test/", codeChallenge: "x".repeat(43) }),
 		badFields: { provider: ["", "Google", 5], redirectTo: ["", "x"], codeChallenge: ["", "short", 5] },
+		session: true,
+	},
+	"POST /auth/unlink-social": {
+		path: () => "/auth/unlink-social",
+		body: () => ({ provider: "google" }),
+		badFields: { provider: ["", "Google", 5], accountId: ["x"] },
 		session: true,
 	},
 	"POST /auth/sign-in/code": {

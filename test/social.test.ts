@@ -281,6 +281,42 @@ it("a guest keeps the account with a provider, with the same id", async () => {
 	expect((await begin("/auth/link-social")).body).toMatchObject({ code: "session_invalid" });
 });
 
+it("a service is disconnected, unless it is the last way in", async () => {
+	const disconnect = (token: string, provider = "test-idp") =>
+		call("POST", "/auth/unlink-social", { token, body: { provider } });
+	// He has no address and no password: there is nothing else.
+	const { body: otto } = await signIn("nobody-otto");
+	expect(await disconnect(otto.token)).toMatchObject({ status: 409, body: { code: "last_way_in" } });
+	expect(await disconnect(otto.token, "kakao")).toMatchObject({ status: 404, body: { code: "not_found" } });
+	expect(await disconnect(otto.token, "credential")).toMatchObject({ status: 404, body: { code: "not_found" } });
+	expect((await signIn("nobody-otto")).body.user.id).toBe(otto.user.id);
+
+	const ann = await signUp("Ann");
+	await signIn("nobody-anns", "/auth/link-social", ann.session);
+	const eve = await signUp("Eve");
+	expect(await disconnect(eve.session)).toMatchObject({ status: 404, body: { code: "not_found" } });
+	expect((await signIn("nobody-anns")).body.user.id).toBe(ann.id);
+	expect((await disconnect(ann.session)).status).toBe(204);
+	expect((await disconnect(ann.session)).status).toBe(404);
+	expect((await signIn("nobody-anns")).body.user.id).not.toBe(ann.id);
+	const { body } = await call<{ items: { act: string }[] }>("GET", `/ops/audit-log?subject=${ann.id}`, {
+		headers: { "x-operator-secret": env.OPERATOR_SECRET },
+	});
+	expect(body.items.map(({ act }) => act)).toEqual(
+		expect.arrayContaining(["service_connected", "service_disconnected"]),
+	);
+
+	// Two that go at once: one stays.
+	const { body: dora } = await signIn("nobody-dora");
+	await env.IDENTITY.prepare(
+		"INSERT INTO account (id, accountId, providerId, userId, createdAt, updatedAt) VALUES ('x', 'y', 'kakao', ?, 0, 0)",
+	)
+		.bind(dora.user.id)
+		.run();
+	const both = await Promise.all([disconnect(dora.token), disconnect(dora.token, "kakao")]);
+	expect(both.map(({ status }) => status).sort()).toEqual([204, 409]);
+});
+
 it("settings that are half made stop the Worker, and say which", () => {
 	expect(() => new Isolate({ GOOGLE_CLIENT_ID: "x" })).toThrow(/GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET/);
 	expect(() => new Isolate({ OIDC_PROVIDERS: [provider] })).toThrow(/TEST_IDP_SECRET/);

@@ -20,6 +20,8 @@ export interface Providers {
 	 * @throws EdgefeedError `code_invalid` when it is too late, `not_begun` when that was on another device
 	 */
 	finish(code: string): Promise<SignInResult>;
+	/** Has one sign in to this account no more. @throws EdgefeedError `last_way_in` when nothing else would */
+	disconnect(id: string): Promise<void>;
 }
 
 /** What is kept on the device meanwhile: without it the code in the address is worth nothing. */
@@ -60,6 +62,7 @@ export function providersOf({ api, session, storage }: Core): Providers {
 			await storage.delete(KEY);
 			return result;
 		},
+		disconnect: (provider) => session.authorized("POST", "/auth/unlink-social", { provider }),
 	};
 }
 

@@ -366,7 +366,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change the address: once the old one, if it was confirmed, and the new one are confirmed */
+        /**
+         * Change the address: once the old one, if it was confirmed, and the new one are confirmed
+         * @description An account with a password wants it, or a session that began in the last five minutes.
+         */
         post: operations["changeEmail"];
         delete?: never;
         options?: never;
@@ -419,6 +422,23 @@ export interface paths {
         put?: never;
         /** Make another service's account a way into yours: where to go. A guest keeps the account for good with it */
         post: operations["beginSocialLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/unlink-social": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in with another service's account no more. The last way into an account cannot be taken away */
+        post: operations["unlinkProvider"];
         delete?: never;
         options?: never;
         head?: never;
@@ -621,7 +641,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Forget a passkey */
+        /** Forget a passkey. The last way into an account cannot be taken away */
         post: operations["deletePasskey"];
         delete?: never;
         options?: never;
@@ -1370,7 +1390,7 @@ export interface components {
             status: number;
             detail: string;
             /** @enum {string} */
-            code: "invalid_request" | "malformed_json" | "invalid_cursor" | "invalid_bookmark" | "link_invalid" | "seq_in_future" | "act_as_missing" | "token_missing" | "token_invalid" | "token_expired" | "token_revoked" | "ticket_invalid" | "session_invalid" | "invalid_credentials" | "code_invalid" | "passkey_invalid" | "email_not_verified" | "forbidden" | "scope_missing" | "media_address_invalid" | "media_address_expired" | "account_deactivated" | "reauthentication_required" | "not_found" | "provider_not_found" | "account_not_found" | "session_not_found" | "post_not_found" | "export_not_found" | "media_not_found" | "friend_request_not_found" | "method_not_allowed" | "already_friends" | "friend_limit_reached" | "follow_limit_reached" | "email_taken" | "username_taken" | "identity_taken" | "not_anonymous" | "two_factor_enabled" | "two_factor_not_enabled" | "own_account" | "media_not_ready" | "media_attached" | "media_complete" | "media_incomplete" | "media_limit_reached" | "idempotency_key_reused" | "seq_outdated" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "upgrade_required" | "too_many_streams" | "too_many_requests" | "internal_error" | "unavailable" | "timed_out" | "feature_disabled";
+            code: "invalid_request" | "malformed_json" | "invalid_cursor" | "invalid_bookmark" | "link_invalid" | "seq_in_future" | "act_as_missing" | "token_missing" | "token_invalid" | "token_expired" | "token_revoked" | "ticket_invalid" | "session_invalid" | "invalid_credentials" | "code_invalid" | "passkey_invalid" | "email_not_verified" | "forbidden" | "scope_missing" | "media_address_invalid" | "media_address_expired" | "account_deactivated" | "reauthentication_required" | "not_found" | "provider_not_found" | "account_not_found" | "session_not_found" | "post_not_found" | "export_not_found" | "media_not_found" | "friend_request_not_found" | "method_not_allowed" | "already_friends" | "friend_limit_reached" | "follow_limit_reached" | "last_way_in" | "email_taken" | "username_taken" | "identity_taken" | "not_anonymous" | "two_factor_enabled" | "two_factor_not_enabled" | "own_account" | "media_not_ready" | "media_attached" | "media_complete" | "media_incomplete" | "media_limit_reached" | "idempotency_key_reused" | "seq_outdated" | "body_too_large" | "unsupported_media_type" | "range_not_satisfiable" | "upgrade_required" | "too_many_streams" | "too_many_requests" | "internal_error" | "unavailable" | "timed_out" | "feature_disabled";
             errors?: {
                 path: string;
                 message: string;
@@ -2457,7 +2477,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2542,7 +2562,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -2871,7 +2891,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3057,7 +3077,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description To `redirectTo`, or for a browser to the web app, with `verified=true`, or with `error=link_invalid` */
+            /** @description To `redirectTo`, or for a browser to the web app, with `verified=true` (`next`: the old address is, now open the message at the new one), or with `error`: `link_invalid` or `email_taken` */
             302: {
                 headers: {
                     [name: string]: unknown;
@@ -3066,6 +3086,15 @@ export interface operations {
             };
             /** @description invalid_request, malformed_json, invalid_cursor, invalid_bookmark, link_invalid, seq_in_future, act_as_missing */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3420,6 +3449,7 @@ export interface operations {
                 "application/json": {
                     /** Format: email */
                     newEmail: string;
+                    password?: string;
                     /**
                      * Format: uri
                      * @description where the link in the message leads
@@ -3451,6 +3481,15 @@ export interface operations {
             };
             /** @description token_missing, token_invalid, token_expired, token_revoked, ticket_invalid, session_invalid, invalid_credentials, code_invalid, passkey_invalid */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description email_not_verified, forbidden, scope_missing, media_address_invalid, media_address_expired, account_deactivated, reauthentication_required */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3724,6 +3763,97 @@ export interface operations {
             };
         };
     };
+    unlinkProvider: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description google, apple, facebook, kakao, line, naver, or an id of OIDC_PROVIDERS
+                     * @example google
+                     */
+                    provider: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description invalid_request, malformed_json, invalid_cursor, invalid_bookmark, link_invalid, seq_in_future, act_as_missing */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token_missing, token_invalid, token_expired, token_revoked, ticket_invalid, session_invalid, invalid_credentials, code_invalid, passkey_invalid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_found, provider_not_found, account_not_found, session_not_found, post_not_found, export_not_found, media_not_found, friend_request_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description body_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_many_streams, too_many_requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     finishSocialSignIn: {
         parameters: {
             query?: never;
@@ -3776,7 +3906,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3869,7 +3999,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3950,7 +4080,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4031,7 +4161,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4114,7 +4244,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -4571,6 +4701,15 @@ export interface operations {
             };
             /** @description not_found, provider_not_found, account_not_found, session_not_found, post_not_found, export_not_found, media_not_found, friend_request_not_found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5045,7 +5184,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5459,7 +5598,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5535,7 +5674,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5591,7 +5730,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5647,7 +5786,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5705,7 +5844,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5761,7 +5900,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5985,7 +6124,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6041,7 +6180,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6164,7 +6303,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6238,7 +6377,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6425,7 +6564,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6557,7 +6696,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6636,7 +6775,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6712,7 +6851,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6792,7 +6931,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7003,7 +7142,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description already_friends, friend_limit_reached, follow_limit_reached, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
+            /** @description already_friends, friend_limit_reached, follow_limit_reached, last_way_in, email_taken, username_taken, identity_taken, not_anonymous, two_factor_enabled, two_factor_not_enabled, own_account, media_not_ready, media_attached, media_complete, media_incomplete, media_limit_reached */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -148,6 +148,21 @@ export class Session {
 		await this.#post("/auth/reset-password", { token, newPassword });
 	}
 
+	/** Has the message sent again that confirms an address. @param redirectTo where its link leads in the end */
+	async sendVerification({ email, redirectTo }: { email: string; redirectTo?: string }): Promise<void> {
+		await this.#post("/auth/send-verification-email", { email, ...(redirectTo ? { redirectTo } : {}) });
+	}
+
+	/**
+	 * Changes the account's address once the links of the messages are opened: one to the old address, if it was
+	 * confirmed, then one to the new one. The answer does not tell whether another account has it.
+	 *
+	 * @throws EdgefeedError `invalid_credentials`, or `reauthentication_required` when the password is wanted
+	 */
+	async changeEmail(change: { newEmail: string; password?: string; redirectTo?: string }): Promise<void> {
+		await this.authorized("POST", "/auth/change-email", change);
+	}
+
 	/** Takes over a session that was begun in another way: by a server of yours, a link. @param token the session token */
 	async adopt({ token, accountId }: { token: string; accountId: string }): Promise<void> {
 		await this.#platform.locks.request(this.#lock, async () => {

@@ -1,4 +1,5 @@
 import { type BetterAuthPlugin, betterAuth } from "better-auth";
+import { APIError } from "better-auth/api";
 import { anonymous, bearer, jwt, twoFactor, username } from "better-auth/plugins";
 import type { AuditTrail } from "../audit-entry.ts";
 import type { Mailer } from "../mail/mailer.ts";
@@ -80,6 +81,8 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 		if (account.password) await occasion.beforePassword?.();
 		return { data: account };
 	};
+	const isTaken = (email: unknown) => database.prepare("SELECT 1 FROM user WHERE email = ?").bind(email).first();
+	let newAddress = false;
 	return betterAuth({
 		appName: serviceName,
 		database,
@@ -176,6 +179,21 @@ export function makeAuth(options: AuthOptions, request: Request, occasion: Occas
 						const region = regionSchema.safeParse(user.region).data ?? occasion.region ?? defaultRegion;
 						const id = mint(region);
 						return { data: { ...user, id, region, ...named(user, id) } };
+					},
+				},
+				update: {
+					before: async (user) => {
+						newAddress = user.email !== undefined;
+						// Somebody may have signed up with it since the message was sent.
+						if (newAddress && (await isTaken(user.email))) {
+							throw new APIError("CONFLICT", { code: "USER_ALREADY_EXISTS" });
+						}
+						return { data: user };
+					},
+					after: async (user) => {
+						if (!newAddress) return;
+						newAddress = false;
+						await auditLog.record({ act: "email_changed", actor: "nobody", subject: user.id });
 					},
 				},
 			},

@@ -14,6 +14,7 @@ const ACTS: ReadonlyMap<string, string> = new Map([
 	["/auth/passkey/verify-registration", "passkey_added"],
 	["/auth/passkey/delete-passkey", "passkey_deleted"],
 	["/auth/sign-in/code", "service_connected"],
+	["/auth/unlink-social", "service_disconnected"],
 ]);
 
 /**
@@ -34,6 +35,8 @@ export function recordCredentials({
 		const session = await identity.session(requestOf(c));
 		await next();
 		if (!session || !c.res.ok) return;
+		// A code is asked for at other times too.
+		if (act === "second_factor_on" && session.user.twoFactorEnabled) return;
 		const account = session.user.id;
 		await auditLog.record({ act, actor: account, subject: account, requestId: c.var.requestId });
 	};

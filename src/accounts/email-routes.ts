@@ -1,10 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { createRouter, json, jsonBody, problems } from "../gateway/openapi.ts";
-import { Problem } from "../gateway/problem.ts";
+import { Problem, type ProblemCode } from "../gateway/problem.ts";
+import type { Id } from "../store/ids.ts";
 import { withQuery } from "./auth.ts";
 import { emailSchema, passwordSchema, passwordToCheck } from "./auth-routes.ts";
 import { accepted, done, newSessionOf, requestOf, session } from "./calls.ts";
 import type { Identity } from "./identity.ts";
+import type { Lives } from "./lives.ts";
 import { type Redirects, redirectSchema } from "./redirects.ts";
 
 /** Of a link or a code in a message. */
@@ -21,9 +23,9 @@ const verifyEmail = createRoute({
 		200: json(done, "Confirmed"),
 		302: {
 			description:
-				"To `redirectTo`, or for a browser to the web app, with `verified=true`, or with `error=link_invalid`",
+				"To `redirectTo`, or for a browser to the web app, with `verified=true` (`next`: the old address is, now open the message at the new one), or with `error`: `link_invalid` or `email_taken`",
 		},
-		...problems(400, 429, 503),
+		...problems(400, 409, 429, 503),
 	},
 });
 
@@ -79,25 +81,32 @@ const changeEmail = createRoute({
 	path: "/auth/change-email",
 	tags: ["auth"],
 	summary: "Change the address: once the old one, if it was confirmed, and the new one are confirmed",
+	description: "An account with a password wants it, or a session that began in the last five minutes.",
 	security: session,
-	request: { body: jsonBody(z.strictObject({ newEmail: emailSchema, redirectTo: link })) },
+	request: {
+		body: jsonBody(z.strictObject({ newEmail: emailSchema, password: passwordToCheck.optional(), redirectTo: link })),
+	},
 	responses: {
 		200: json(done, "A message is on its way, unless an account has the address"),
-		...problems(400, 401, 413, 415, 429, 503),
+		...problems(400, 401, 403, 413, 415, 429, 503),
 	},
 });
+
+/** What a page is told of a link that does nothing. */
+const TOLD: ReadonlySet<ProblemCode> = new Set(["link_invalid", "email_taken"]);
 
 /** Milliseconds that an answer takes at least: how long it took would tell whether there is an account. */
 const FLOOR = 500;
 
 export interface EmailServices {
 	identity: Identity;
+	lives: Pick<Lives, "confirm">;
 	/** Where the link in a message may lead. */
 	redirects: Redirects;
 }
 
 /** What is done with an address or a password by way of a message, and changing them. */
-export function emailRoutes({ identity, redirects }: EmailServices) {
+export function emailRoutes({ identity, lives, redirects }: EmailServices) {
 	const DONE = { status: true } as const;
 
 	const ask = async (request: Request, redirectTo: string | undefined) => {
@@ -119,15 +128,15 @@ export function emailRoutes({ identity, redirects }: EmailServices) {
 			// Who opens a link is not signed in by it; of a changed address better-auth makes a session all the same.
 			const made = newSessionOf(response);
 			if (made !== undefined) await identity.forgetSession(made);
+			let verified = "true";
 			try {
-				await accepted(response);
+				// Of the old address: it tells of nobody yet, and the next message is on its way.
+				if (!("user" in ((await accepted(response)) as object))) verified = "next";
 			} catch (error) {
-				if (redirectTo === undefined || !(error instanceof Problem) || error.code !== "link_invalid") throw error;
+				if (redirectTo === undefined || !(error instanceof Problem) || !TOLD.has(error.code)) throw error;
 				return c.redirect(withQuery(redirectTo, { error: error.code }), 302);
 			}
-			return redirectTo === undefined
-				? c.json(DONE, 200)
-				: c.redirect(withQuery(redirectTo, { verified: "true" }), 302);
+			return redirectTo === undefined ? c.json(DONE, 200) : c.redirect(withQuery(redirectTo, { verified }), 302);
 		})
 		.openapi(sendVerification, async (c) => {
 			const { email, redirectTo } = c.req.valid("json");
@@ -152,7 +161,12 @@ export function emailRoutes({ identity, redirects }: EmailServices) {
 			return c.json(DONE, 200);
 		})
 		.openapi(changeEmail, async (c) => {
-			const { newEmail, redirectTo } = c.req.valid("json");
+			const { newEmail, password, redirectTo } = c.req.valid("json");
+			redirects.require(redirectTo, c.req.raw);
+			const found = await identity.session(requestOf(c));
+			if (!found) throw new Problem("session_invalid");
+			// Whoever has the address can have the password.
+			await lives.confirm(found.user.id as Id, found.session.id, password);
 			await ask(requestOf(c, { newEmail }), redirectTo);
 			return c.json(DONE, 200);
 		});

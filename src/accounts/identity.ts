@@ -12,6 +12,7 @@ import { type AuthOptions, KEY_KIND, makeAuth, type Occasion } from "./auth.ts";
 import type { RefreshTokens, Successor } from "./refresh.ts";
 import type { Sessions } from "./sessions.ts";
 import type { NewProfile } from "./store.ts";
+import { removeWayIn } from "./ways-in.ts";
 
 /** What we read of better-auth's `user` table ourselves; `migrations/identity/` has the whole. */
 const users = sqliteTable("user", {
@@ -250,13 +251,14 @@ export class Identity {
 		await auth.api.sendVerificationEmail({ body: { email }, headers });
 	}
 
-	/** @returns false when it is none of the account's */
-	async removePasskey(account: string, id: string): Promise<boolean> {
-		const { meta } = await this.#options.database
-			.prepare("DELETE FROM passkey WHERE id = ? AND userId = ?")
-			.bind(id, account)
-			.run();
-		return meta.changes === 1;
+	/** Forgets a passkey. @throws Problem `not_found` when it is none of the account's, or `last_way_in` */
+	async removePasskey(account: string, id: string): Promise<void> {
+		await removeWayIn(this.#options.database, account, "passkey", id);
+	}
+
+	/** Has another service's account sign in no more. @throws Problem `not_found` when it does not, or `last_way_in` */
+	async disconnect(account: string, provider: string): Promise<void> {
+		await removeWayIn(this.#options.database, account, "provider", provider);
 	}
 
 	/** Takes back a session that nobody was told of. */

@@ -90,10 +90,10 @@ const deletePasskey = createRoute({
 	method: "post",
 	path: "/auth/passkey/delete-passkey",
 	tags: ["auth"],
-	summary: "Forget a passkey",
+	summary: "Forget a passkey. The last way into an account cannot be taken away",
 	security: session,
 	request: { body: jsonBody(z.strictObject({ id: z.string().min(1).max(100) })) },
-	responses: { 204: noContent, ...problems(400, 401, 404, 413, 415) },
+	responses: { 204: noContent, ...problems(400, 401, 404, 409, 413, 415) },
 });
 
 export interface PasskeyServices {
@@ -162,7 +162,7 @@ export function passkeyRoutes({ identity, passkeys }: PasskeyServices) {
 		.openapi(deletePasskey, async (c) => {
 			const found = await identity.session(requestOf(c));
 			if (!found) throw new Problem("session_invalid");
-			if (!(await identity.removePasskey(found.user.id, c.req.valid("json").id))) throw new Problem("not_found");
+			await identity.removePasskey(found.user.id, c.req.valid("json").id);
 			return c.body(null, 204);
 		});
 }

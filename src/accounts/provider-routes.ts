@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { limitBody } from "../gateway/body.ts";
-import { createRouter, json, jsonBody, problems } from "../gateway/openapi.ts";
+import { createRouter, json, jsonBody, noContent, problems } from "../gateway/openapi.ts";
 import { Problem } from "../gateway/problem.ts";
 import type { Region } from "../store/shard-map.ts";
 import { requestOf, session, sessionAnswer } from "./calls.ts";
@@ -64,6 +64,16 @@ const linkProvider = createRoute({
 	security: session,
 	request: { body: going },
 	responses: { 200: address, ...problems(400, 401, 404, 413, 415, 429, 503) },
+});
+
+const unlinkProvider = createRoute({
+	method: "post",
+	path: "/auth/unlink-social",
+	tags: ["auth"],
+	summary: "Sign in with another service's account no more. The last way into an account cannot be taken away",
+	security: session,
+	request: { body: jsonBody(z.strictObject({ provider: providerParam })) },
+	responses: { 204: noContent, ...problems(400, 401, 404, 409, 413, 415, 429) },
 });
 
 const finishSignIn = createRoute({
@@ -149,6 +159,12 @@ export function providerRoutes({ identity, social, providers, redirects, default
 			const request = requestOf(c);
 			if (!(await identity.session(request))) throw new Problem("session_invalid");
 			return c.json(await go(request, c.req.valid("json")), 200);
+		})
+		.openapi(unlinkProvider, async (c) => {
+			const found = await identity.session(requestOf(c));
+			if (!found) throw new Problem("session_invalid");
+			await identity.disconnect(found.user.id, c.req.valid("json").provider);
+			return c.body(null, 204);
 		})
 		.openapi(finishSignIn, async (c) => {
 			const { code, codeVerifier } = c.req.valid("json");

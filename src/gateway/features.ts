@@ -37,6 +37,7 @@ export const ROUTE_FEATURES: Readonly<Record<string, Feature | null>> = {
 	"POST /auth/upgrade": "sign-up",
 	"POST /auth/callback/{provider}": "sign-in",
 	"POST /auth/link-social": "sign-in",
+	"POST /auth/unlink-social": null,
 	"POST /auth/two-factor/verify-totp": "sign-in",
 	"POST /auth/two-factor/verify-backup-code": "sign-in",
 	"POST /auth/two-factor/enable": null,

@@ -19,6 +19,7 @@ export const OPERATION_IDS: Readonly<Record<string, string>> = {
 	"POST /auth/sign-in/social": "beginSocialSignIn",
 	"POST /auth/sign-in/code": "finishSocialSignIn",
 	"POST /auth/link-social": "beginSocialLink",
+	"POST /auth/unlink-social": "unlinkProvider",
 	"GET /auth/callback/{provider}": "returnFromProvider",
 	"POST /auth/callback/{provider}": "returnFromProviderByForm",
 	"POST /auth/two-factor/enable": "enableTwoFactor",

@@ -51,6 +51,7 @@ export const PROBLEMS = {
 	already_friends: [409, "You are friends already"],
 	friend_limit_reached: [409, "One of you has as many friends as an account can have"],
 	follow_limit_reached: [409, "You follow as many accounts as an account can follow"],
+	last_way_in: [409, "This is the only way into your account: add another one first"],
 	email_taken: [409, "An account with this address exists"],
 	username_taken: [409, "This username belongs to somebody"],
 	identity_taken: [409, "The other service's account belongs to somebody"],

@@ -1,3 +1,4 @@
+import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 import { devices } from "./devices.ts";
 import { join, mailTo, PASSWORD } from "./server.ts";
@@ -114,19 +115,66 @@ it("a guest keeps the account with another service, and is the same when she com
 	await expect.poll(() => page.getByLabel("Username").inputValue()).toBe(username);
 });
 
+it("an address is confirmed and changed by the links of messages, and a service is disconnected", async () => {
+	const { page } = await device.open();
+	const email = await signUp(page, "Olga");
+	await page.goto("/settings/sessions");
+	await shown(page.getByText("Not confirmed yet"));
+	await page.getByRole("button", { name: "Send the message again" }).click();
+	await shown(page.getByText(`on its way to ${email}`));
+	await page.goto(await mailTo(email, "verify"));
+	await shown(page.getByText("Your address is confirmed."));
+	await shown(page.getByRole("link", { name: "Home", exact: true }));
+
+	const newEmail = `new.${email}`;
+	await page.goto("/settings/sessions");
+	await shown(page.getByText("Confirmed", { exact: true }));
+	const change = async (password: string) => {
+		await page.getByLabel("New address").fill(newEmail);
+		await page.getByLabel("Your password", { exact: true }).first().fill(password);
+		await page.getByRole("button", { name: "Change the address" }).click();
+	};
+	await change("not her password");
+	await shown(page.getByText("This is not your password."));
+	await change(PASSWORD);
+	await shown(page.getByText("on its way to your old address"));
+	await page.goto(await mailTo(email, "change"));
+	await shown(page.getByText("Now open the message at your new address."));
+	await page.goto(await mailTo(newEmail, "verify"));
+	await shown(page.getByText("Your address is confirmed."));
+	await page.goto("/settings/sessions");
+	await shown(page.getByText(newEmail));
+
+	await page.getByRole("button", { name: "Connect The Village" }).click();
+	await page.locator("[name=login]").fill(`olga${Date.now()}`);
+	await page.locator("[name=password]").fill("any");
+	await page.locator("[type=submit]").click();
+	await page.getByRole("button", { name: "Continue" }).click();
+	await page.getByRole("button", { name: "Disconnect The Village" }).click();
+	await shown(page.getByText("It does not sign you in any more"));
+	await shown(page.getByRole("button", { name: "Connect The Village" }));
+});
+
 it("the link that confirms an address leads a browser to the app", async () => {
 	const { page } = await device.open();
-	const name = `ida${Date.now()}`;
-	await page.goto("/sign-up");
-	await page.getByLabel("Name", { exact: true }).fill("Ida");
-	await page.getByLabel("Username").fill(name);
-	await page.getByLabel("Email").fill(`${name}@example.com`);
-	await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-	await page.getByRole("button", { name: "Create account" }).click();
-	await shown(page.getByRole("link", { name: "Home", exact: true }));
+	const email = await signUp(page, "Ida");
 	const stranger = await device.open();
-	await stranger.page.goto(await mailTo(`${name}@example.com`, "verify"));
+	await stranger.page.goto(await mailTo(email, "verify"));
 	await shown(stranger.page.getByText("Your address is confirmed."));
 	await stranger.page.goto("/auth/verify-email?token=made-up");
 	await shown(stranger.page.getByText("too old, or was used before"));
 });
+
+/** @returns the address of the new account, which is not confirmed */
+async function signUp(page: Page, name: string): Promise<string> {
+	const username = `${name.toLowerCase()}${Date.now()}`;
+	const email = `${username}@example.com`;
+	await page.goto("/sign-up");
+	await page.getByLabel("Name", { exact: true }).fill(name);
+	await page.getByLabel("Username").fill(username);
+	await page.getByLabel("Email").fill(email);
+	await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+	await page.getByRole("button", { name: "Create account" }).click();
+	await shown(page.getByRole("link", { name: "Home", exact: true }));
+	return email;
+}

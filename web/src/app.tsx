@@ -6,11 +6,12 @@ import { Broken } from "./layout/broken.tsx";
 import { Layout } from "./layout/layout.tsx";
 import { onLanguageChange } from "./preferences.ts";
 import { FeedScreen } from "./screens/feed.tsx";
+import { linkOutcome } from "./screens/link-outcome.ts";
 import { NotFoundScreen } from "./screens/not-found.tsx";
 import { SignInScreen } from "./screens/sign-in.tsx";
 import { useSession } from "./session.ts";
 import { Questions } from "./ui/dialog.tsx";
-import { Toasts } from "./ui/toast.tsx";
+import { Toasts, toast } from "./ui/toast.tsx";
 
 // What is not seen first is fetched when it is needed.
 const SignUpScreen = lazy(() => import("./screens/sign-up.tsx").then((screen) => screen.SignUpScreen));
@@ -51,12 +52,15 @@ const FOR_ANYBODY = "/reset-password";
 
 function Screens() {
 	const session = useSession();
-	const { path, url, route } = useLocation();
+	const { path, query, url, route } = useLocation();
 	const atDoor = DOORS.has(path);
 	const elsewhere =
 		path === FOR_ANYBODY || atDoor === (session === null) ? undefined : session ? next(url) : signInAt(url);
 	useEffect(() => {
 		if (elsewhere === undefined) return;
+		// The link of a message leads to the door, where who is signed in never is.
+		const outcome = session ? linkOutcome(query) : undefined;
+		if (outcome) toast(outcome.text, outcome.problem ? { kind: "problem" } : {});
 		noteNavigation();
 		route(elsewhere, true);
 	}, [elsewhere]);

@@ -35,6 +35,7 @@ export const ja = {
 	already_friends: "すでに友達です",
 	friend_limit_reached: "どちらかのアカウントの友達の数が上限に達しています",
 	follow_limit_reached: "フォローできるアカウントの数が上限に達しています",
+	last_way_in: "アカウントにサインインする唯一の方法です。先に別の方法を追加してください",
 	email_taken: "このメールアドレスはすでに使われています",
 	username_taken: "このユーザー名はすでに使われています",
 	identity_taken: "そのサービスのアカウントは、ほかのアカウントに連携されています",

@@ -35,6 +35,7 @@ export const ko = {
 	already_friends: "이미 친구입니다",
 	friend_limit_reached: "두 계정 중 하나의 친구 수가 한도에 도달했습니다",
 	follow_limit_reached: "팔로우할 수 있는 계정 수의 한도에 도달했습니다",
+	last_way_in: "계정에 로그인하는 유일한 방법입니다. 먼저 다른 방법을 추가하세요",
 	email_taken: "이미 사용 중인 이메일 주소입니다",
 	username_taken: "이미 사용 중인 사용자 이름입니다",
 	identity_taken: "그 서비스의 계정은 이미 다른 계정에 연결되어 있습니다",

@@ -35,6 +35,7 @@ export const zhHans = {
 	already_friends: "你们已经是好友",
 	friend_limit_reached: "其中一方的好友数量已达上限",
 	follow_limit_reached: "您关注的账号数量已达上限",
+	last_way_in: "这是登录您帐户的唯一方式，请先添加其他方式",
 	email_taken: "该邮箱地址已被使用",
 	username_taken: "该用户名已被使用",
 	identity_taken: "该服务的帐号已关联到其他帐号",

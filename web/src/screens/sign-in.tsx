@@ -9,6 +9,7 @@ import { t, tWith } from "../texts/texts.ts";
 import { Button } from "../ui/button.tsx";
 import { Field, PasswordField } from "../ui/field.tsx";
 import { Door, FormProblem, type Mistakes, signUpAddress, useForm } from "./door.tsx";
+import { linkOutcome } from "./link-outcome.ts";
 import { ComingBack, OtherServices } from "./other-services.tsx";
 
 /** By name or address and password, then a second factor if the account has one; by a passkey; by another service. */
@@ -50,11 +51,10 @@ function PasswordForm({ onChallenge }: { onChallenge: (challenge: string) => voi
 		(fault) => setError(hasCode(fault, "cancelled") ? undefined : fault),
 	);
 	const { name: missing, username, email, password: wrong } = form.mistakes;
+	const outcome = linkOutcome(query);
 	return (
 		<Door title={t("session.signInTitle")} tagline>
-			{query.verified !== undefined && <p role="status">{t("session.verified")}</p>}
-			{query.error === "link_invalid" && <FormProblem error={t("session.linkInvalid")} />}
-			{query.error === "provider_failed" && <FormProblem error={t("session.providerFailed")} />}
+			{outcome && (outcome.problem ? <FormProblem error={outcome.text} /> : <p role="status">{outcome.text}</p>)}
 			<form class="form" onSubmit={form.submit} noValidate>
 				<FormProblem error={form.error} />
 				<Field

@@ -1,3 +1,4 @@
+import type { WaysIn } from "@edgefeed/sdk";
 import { useRef, useState } from "preact/hooks";
 import { useAction } from "../actions.ts";
 import { useMe } from "../me.ts";
@@ -15,8 +16,31 @@ interface Faults {
 	form?: string | undefined;
 }
 
+/** The password, for who has one or can have one: a message to her address leads to the first. */
+export function PasswordSettings({ ways }: { ways: WaysIn | undefined }) {
+	if (!ways || ways.guest) return null;
+	if (ways.password) return <ChangePassword />;
+	return ways.email === null ? null : <FirstPassword email={ways.email} />;
+}
+
+function FirstPassword({ email }: { email: string }) {
+	const [ask, busy] = useAction(async () => {
+		await edgefeed.session.requestPasswordReset({ email, redirectTo: `${location.origin}/reset-password` });
+		toast(t("settings.passwordSetSent", { email }), { stays: true });
+	});
+	return (
+		<section class="settings-group" aria-labelledby="password">
+			<h2 id="password">{t("settings.password")}</h2>
+			<p>{t("settings.passwordNone")}</p>
+			<Button busy={busy} onClick={ask}>
+				{t("settings.passwordSet")}
+			</Button>
+		</section>
+	);
+}
+
 /** Another password. All other devices are signed out by it. */
-export function PasswordSettings() {
+function ChangePassword() {
 	const me = useMe();
 	const form = useRef<HTMLFormElement>(null);
 	const [current, setCurrent] = useState("");

@@ -40,6 +40,11 @@ export function ServiceSettings({ linked, onChange }: { linked: readonly string[
 	const [go, busy] = useAction(async ({ id }: Provider) => {
 		location.assign(await edgefeed.providers.begin(id, { redirectTo: location.origin + HERE, link: true }));
 	});
+	const [disconnect, ending] = useAction(async ({ id }: Provider) => {
+		await edgefeed.providers.disconnect(id);
+		toast(t("settings.serviceDisconnected"));
+		onChange();
+	});
 
 	if (providers.length === 0) return null;
 	return (
@@ -51,10 +56,20 @@ export function ServiceSettings({ linked, onChange }: { linked: readonly string[
 					<li key={provider.id} class="device">
 						<Icon name="link" />
 						<span class="settings-words">
-							<span class="settings-name">{provider.name}</span>
+							<span class="settings-name">
+								{provider.name}
+								{linked.includes(provider.id) && <span class="chip">{t("settings.serviceIsConnected")}</span>}
+							</span>
 						</span>
 						{linked.includes(provider.id) ? (
-							<span class="chip">{t("settings.serviceIsConnected")}</span>
+							<Button
+								small
+								busy={ending}
+								aria-label={t("settings.serviceDisconnectFrom", { service: provider.name })}
+								onClick={() => disconnect(provider)}
+							>
+								{t("settings.serviceDisconnect")}
+							</Button>
 						) : (
 							<Button
 								small

@@ -9,6 +9,7 @@ import { ErrorState, Skeleton } from "../ui/states.tsx";
 import { Time } from "../ui/time.tsx";
 import { toast } from "../ui/toast.tsx";
 import { deviceText } from "./device.ts";
+import { EmailSettings } from "./email.tsx";
 import { PasskeySettings } from "./passkeys.tsx";
 import { PasswordSettings } from "./password.tsx";
 import { ServiceSettings } from "./services.tsx";
@@ -21,7 +22,8 @@ export function SessionsSettings() {
 	return (
 		<>
 			<Devices />
-			<PasswordSettings />
+			<EmailSettings ways={ways} />
+			<PasswordSettings ways={ways} />
 			<PasskeySettings />
 			<ServiceSettings linked={ways?.providers ?? []} onChange={look} />
 			<TwoFactorSettings on={ways?.twoFactor} onChange={look} />

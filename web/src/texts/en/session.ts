@@ -38,6 +38,8 @@ export const session = {
 	passkey: "Sign in with a passkey",
 	continueWith: "Continue with {service}",
 	verified: "Your address is confirmed.",
+	verifiedNext: "Now open the message at your new address.",
+	emailTaken: "Somebody else has signed up with this address.",
 	linkInvalid: "This link is too old, or was used before.",
 	providerFailed: "That did not work. Try again.",
 	resetTitle: "A new password",

@@ -64,6 +64,20 @@ export const settings = {
 	passwordWrong: "This is not your password.",
 	passwordShort: "At least 8 characters.",
 	passwordMissing: "Enter your password.",
+	passwordNone: "There is none: you sign in in another way.",
+	passwordSet: "Set a password",
+	passwordSetSent: "A message is on its way to {email}. Its link leads to a new password.",
+	// Email.
+	emailNone: "There is no address yet.",
+	emailConfirmed: "Confirmed",
+	emailUnconfirmed: "Not confirmed yet",
+	emailAgain: "Send the message again",
+	emailAgainSent: "A message is on its way to {email}. Open its link.",
+	emailNew: "New address",
+	emailPassword: "Your password",
+	emailChange: "Change the address",
+	emailSent: "A message is on its way to {email}. When you open its link, it is your address.",
+	emailSentBoth: "A message is on its way to your old address. After it there is one for the new one.",
 	// Second factor.
 	twoFactor: "Second factor",
 	twoFactorHint: "Off. It asks for a code from an authenticator app besides your password when you sign in.",
@@ -170,4 +184,7 @@ export const settings = {
 	serviceConnectTo: "Connect {service}",
 	serviceConnected: "You can sign in with it from now on",
 	serviceIsConnected: "Connected",
+	serviceDisconnect: "Disconnect",
+	serviceDisconnectFrom: "Disconnect {service}",
+	serviceDisconnected: "It does not sign you in any more",
 } as const;

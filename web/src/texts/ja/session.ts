@@ -40,6 +40,8 @@ export const session: Translation<typeof english> = {
 	passkey: "パスキーでログイン",
 	continueWith: "{service}で続ける",
 	verified: "メールアドレスを確認しました。",
+	verifiedNext: "次に、新しいメールアドレスに届いたメールを開いてください。",
+	emailTaken: "このメールアドレスはすでにほかの人が使っています。",
 	linkInvalid: "リンクの期限が切れているか、すでに使われています。",
 	providerFailed: "ログインできませんでした。もう一度お試しください。",
 	resetTitle: "新しいパスワード",

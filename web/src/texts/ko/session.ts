@@ -40,6 +40,8 @@ export const session: Translation<typeof english> = {
 	passkey: "패스키로 로그인",
 	continueWith: "{service} 계정으로 계속",
 	verified: "이메일 주소를 확인했어요.",
+	verifiedNext: "이제 새 이메일로 보낸 메일을 열어 주세요.",
+	emailTaken: "다른 사람이 이미 사용 중인 이메일이에요.",
 	linkInvalid: "링크가 만료되었거나 이미 사용되었어요.",
 	providerFailed: "로그인하지 못했어요. 다시 시도해 주세요.",
 	resetTitle: "새 비밀번호",
