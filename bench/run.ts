@@ -10,6 +10,7 @@ import { memory } from "./memory.ts";
 import { post } from "./post.ts";
 import { read } from "./read/read.ts";
 import { type Check, record } from "./results.ts";
+import { turns } from "./turns/turns.ts";
 import { web } from "./web/web.ts";
 
 /** Those that answer with checks have targets. */
@@ -19,6 +20,7 @@ const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<readonly C
 	cost,
 	likes,
 	read,
+	turns,
 	web,
 	delivery: async () => void (await delivery()),
 	memory: async () => void (await memory()),

@@ -24,7 +24,7 @@ const NOTHING: Caches = { pages: false, shared: false };
 const feeds = (viewers: readonly Id[]) => (stage: Stage) => viewers.map((viewer) => stage.as(viewer, "/v1/feed"));
 
 /** In the order in which the Worker is opened for them: those with the same caches follow one another. */
-export function rowsOf({ population }: Stage): Row[] {
+export function rowsOf({ population }: Pick<Stage, "population">): Row[] {
 	const { viewers, eager, wide, narrow, writers } = population;
 	return [
 		{
