@@ -1,8 +1,9 @@
 /**
- * `npm run bench -- turns CHECKOUT [--only ROWS] [--slices N] [--seconds S]`: whether this build reads slower than that of
- * another checkout, whose packages are installed. Both run at once and are asked in turns, a second each: what is compared
- * is the processor's time for a request, which other programs disturb less than the time on the clock. The smallest tenth
- * of the slices is what was least disturbed.
+ * `npm run bench -- turns CHECKOUT [--only ROWS] [--rounds N] [--slices N] [--seconds S]`: whether this build reads slower
+ * than that of another checkout, whose packages are installed. Both run at once and are asked in turns. What is compared is
+ * the processor's time for a request, which other programs disturb less than the time on the clock. Two processes of one
+ * build differ as well, by what the compiler made of it: so both are started anew for each round, and the median of the
+ * rounds' ratios is told, with the least and the greatest.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { join, resolve } from "node:path";
@@ -11,7 +12,7 @@ import { ROOT } from "../../scripts/client.ts";
 import { makePopulation } from "../read/population.ts";
 import { type Row, rowsOf } from "../read/rows.ts";
 import { requireWrk } from "../read/wrk.ts";
-import { atMost, type Check, figure, quantile, table } from "../results.ts";
+import { atMost, type Check, figure, median, quantile, table } from "../results.ts";
 
 /** What a side is asked for; it answers `{ok}` or `{error}`. */
 export type Asked = { do: "open"; keys: string[] } | { do: "ask"; key: string; seconds: number } | { do: "end" };
@@ -26,13 +27,15 @@ export interface Found {
 
 /** Few, so that both fit beside each other. */
 export const SMALL = { people: 300, graph: undefined, friendsOfWide: 1000, friendsOfNarrow: 50 };
-const LEAST_DISTURBED = 0.1;
+/** Of the slices of a round. */
+const LEAST_DISTURBED = 0.25;
 /** Of the other's time for a request. */
 const SLOWER = 1.05;
 
 const OPTIONS = {
 	only: { type: "string", default: "cached,poll,profile,memory" },
-	slices: { type: "string", default: "40" },
+	rounds: { type: "string", default: "9" },
+	slices: { type: "string", default: "6" },
 	seconds: { type: "string", default: "1" },
 } as const;
 
@@ -47,16 +50,22 @@ export async function turns(args: string[]): Promise<Check[]> {
 	try {
 		// One after the other: each builds, and fills its databases.
 		for (const side of sides) await side.ready;
-		const found = new Map<Row, [Found[], Found[]]>();
-		for (const [, group] of Map.groupBy(rows, ({ caches }) => caches)) {
-			for (const side of sides) await side.ask({ do: "open", keys: group.map(({ key }) => key) });
-			for (const row of group) found.set(row, [[], []]);
-			for (let slice = 0; slice < Number(values.slices); slice++) {
-				for (const row of group) {
-					// Neither is always the first.
-					for (const n of slice % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
-						const asked = { do: "ask", key: row.key, seconds: Number(values.seconds) } as const;
-						found.get(row)?.[n].push((await sides[n].ask(asked)) as Found);
+		const found = new Map<Row, Round[]>(rows.map((row) => [row, []]));
+		for (let round = 0; round < Number(values.rounds); round++) {
+			// Neither is always the first.
+			const order = round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const);
+			for (const [, group] of Map.groupBy(rows, ({ caches }) => caches)) {
+				for (const n of order) await sides[n].ask({ do: "open", keys: group.map(({ key }) => key) });
+				for (const row of group) found.get(row)?.push([[], []]);
+				for (let slice = 0; slice < Number(values.slices); slice++) {
+					for (const row of group) {
+						for (const n of order) {
+							const asked = { do: "ask", key: row.key, seconds: Number(values.seconds) } as const;
+							found
+								.get(row)
+								?.at(-1)
+								?.[n].push((await sides[n].ask(asked)) as Found);
+						}
 					}
 				}
 			}
@@ -67,32 +76,37 @@ export async function turns(args: string[]): Promise<Check[]> {
 	}
 }
 
-function judge(found: ReadonlyMap<Row, [Found[], Found[]]>): Check[] {
-	const least = (slices: Found[], fraction = LEAST_DISTURBED) =>
+/** Slices of this build and of the other. */
+type Round = [ours: Found[], theirs: Found[]];
+
+function judge(found: ReadonlyMap<Row, Round[]>): Check[] {
+	const cost = (slices: Found[]) =>
 		quantile(
 			slices.map(({ microseconds }) => microseconds),
-			fraction,
+			LEAST_DISTURBED,
 		);
-	const most = (slices: Found[]) =>
-		quantile(
-			slices.map(({ perSecond }) => perSecond),
-			1 - LEAST_DISTURBED,
-		);
-	const lines = [...found].map(([{ name }, sides]) => [
+	const pace = (slices: Found[]) => median(slices.map(({ perSecond }) => perSecond));
+	const told = [...found].map(([{ name }, rounds]) => {
+		const [ours, theirs] = [rounds.map(([ours]) => cost(ours)), rounds.map(([, theirs]) => cost(theirs))];
+		return {
+			name,
+			ours: median(ours),
+			theirs: median(theirs),
+			ratios: rounds.map(([ours, theirs]) => cost(ours) / cost(theirs)).toSorted((a, b) => a - b),
+			pace: median(rounds.map(([ours, theirs]) => pace(ours) / pace(theirs))),
+			errors: rounds.flat(2).reduce((sum, { errors }) => sum + errors, 0),
+		};
+	});
+	const lines = told.map(({ name, ours, theirs, ratios }) => [
 		name,
-		...sides.flatMap((slices) => [least(slices), least(slices, 0.5), most(slices)].map((value) => value.toFixed(0))),
+		...[ours, theirs].map((value) => value.toFixed(0)),
+		...[median(ratios), ratios[0], ratios.at(-1)].map((value) => value?.toFixed(3) ?? ""),
 	]);
-	const head = ["", "µs", "median", "a second", "other: µs", "median", "a second"];
-	console.log(`\n${table(head, lines)}`);
-	return [...found].flatMap(([{ name }, [ours, theirs]]) => [
-		atMost(`${name}: CPU of a request`, least(ours) / least(theirs), "of the other build's", SLOWER),
-		figure(`${name}: requests a second`, most(ours) / most(theirs), "of the other build's"),
-		atMost(
-			`${name}: errors`,
-			ours.reduce((sum, { errors }) => sum + errors, 0),
-			"requests",
-			0,
-		),
+	console.log(`\n${table(["µs of the processor", "this", "other", "ratio", "least", "greatest"], lines)}`);
+	return told.flatMap(({ name, ratios, pace, errors }) => [
+		atMost(`${name}: CPU of a request`, median(ratios), "of the other build's", SLOWER),
+		figure(`${name}: requests a second`, pace, "of the other build's"),
+		atMost(`${name}: errors`, errors, "requests", 0),
 	]);
 }
 

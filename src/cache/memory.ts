@@ -3,11 +3,16 @@ import type { Kept, Layer } from "./layer.ts";
 
 interface Entry extends Kept {
 	readonly until: number;
+	/** When it was last noted to be used. */
+	used: number;
 }
+
+/** A use is noted again after so many milliseconds: a page has 25 posts, and to put each in front costs as much as to find it. */
+const NOTED = 1000;
 
 /**
  * The isolate's own memory: live values, which nobody may change, up to a number of bytes; what was not used for
- * longest goes first. An older value never replaces a newer one.
+ * longest goes first, give or take a second. An older value never replaces a newer one.
  */
 export class Memory implements Layer {
 	readonly name = "memory";
@@ -26,14 +31,20 @@ export class Memory implements Layer {
 
 	/** {@link get} of one key without a promise. */
 	peek(key: string, now = this.#now()): Kept | undefined {
-		const entry = this.#entries.get(key);
-		return entry !== undefined && now <= entry.until ? entry : undefined;
+		const entry = this.#entries.peek(key);
+		if (entry === undefined || now > entry.until) return undefined;
+		if (now - entry.used > NOTED) {
+			entry.used = now;
+			this.#entries.get(key);
+		}
+		return entry;
 	}
 
 	/** {@link put} of one value without a promise. */
 	keep(key: string, { value, asOf }: Kept, lifetime: number): void {
 		const known = this.#entries.peek(key);
-		if (known === undefined || known.asOf <= asOf) this.#entries.set(key, { value, asOf, until: asOf + lifetime });
+		if (known !== undefined && known.asOf > asOf) return;
+		this.#entries.set(key, { value, asOf, until: asOf + lifetime, used: this.#now() });
 	}
 
 	/** {@link drop} of one key without a promise. */

@@ -86,7 +86,7 @@ export interface FeedRouteServices extends FeedServices {
 export function feedRoutes(services: FeedRouteServices) {
 	const { pages, defer } = services;
 	return createRouter().openapi(getFeed, async (c) => {
-		const { viewer } = c.var;
+		const viewer = c.get("viewer");
 		const { minSeq, fields, ...place } = c.req.valid("query");
 		const span = spanOf(place);
 		const { question } = questionOf(c.req.url);

@@ -171,7 +171,8 @@ export function waitFor(c: Context, seconds: number): void {
 
 /** Limits the requests of an account, by what they do. */
 export function limitAccount(limits: RateLimits): MiddlewareHandler<Gateway> {
-	return limitBy(limits, (c) => [classOf(c), c.var.viewer]);
+	// `c.var` makes an object of all that is set.
+	return limitBy(limits, (c) => [classOf(c), c.get("viewer")]);
 }
 
 /** Limits those who show no token, by where they come from. */

@@ -1,5 +1,4 @@
 import type { MiddlewareHandler } from "hono";
-import { within } from "../within.ts";
 import { Problem } from "./problem.ts";
 
 /**
@@ -9,10 +8,19 @@ import { Problem } from "./problem.ts";
  * @param defer has work go on after the answer
  */
 export function limitTime(milliseconds: number, defer: (work: Promise<unknown>) => void): MiddlewareHandler {
-	return async (_c, next) => {
+	// One promise and no more: every request comes this way.
+	return (_c, next) => {
 		const work = next();
-		if (await within(milliseconds, work)) return;
-		defer(work.catch(() => undefined));
-		throw new Problem("timed_out");
+		return new Promise((resolve, reject) => {
+			const timer = setTimeout(() => {
+				defer(work.catch(() => undefined));
+				reject(new Problem("timed_out"));
+			}, milliseconds);
+			const end = (settle: (value: never) => void) => (value: unknown) => {
+				clearTimeout(timer);
+				settle(value as never);
+			};
+			work.then(end(resolve), end(reject));
+		});
 	};
 }

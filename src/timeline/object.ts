@@ -118,7 +118,12 @@ export class TimelineObject extends DurableObject {
 		const { entries, floor } = log.page(span, (author) => reasonOf(author) !== undefined);
 		const deep = floor !== null && ("after" in span ? span.after < floor : entries.length < span.limit);
 		return packView({
-			entries: entries.map((entry) => ({ ...entry, reason: reasonOf(entry.authorId) ?? entry.reason })),
+			entries: entries.map(({ postId, authorId, reason, via }) => ({
+				postId,
+				authorId,
+				reason: reasonOf(authorId) ?? reason,
+				via,
+			})),
 			seq,
 			floor,
 			building,
