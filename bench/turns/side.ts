@@ -17,7 +17,8 @@ const { workerdPid } = await theirs<typeof import("../process.ts")>("process.ts"
 
 /** Microseconds in a tick of the processor's clock: `getconf CLK_TCK` is 100 on every Linux there is. */
 const TICK = 10_000;
-const WARM_UP = 2;
+/** Seconds, in which the compiler learns what is done often. */
+const WARM_UP = 3;
 
 /** Past Miniflare's entry: it is the same for both. */
 const stage = new Stage(makePopulation(SMALL), true);

@@ -64,3 +64,24 @@ it("a comment that does not get through is there after a reload, and is sent onc
 	const { items } = await ben.call<{ items: { text: string }[] }>("GET", comments.slice(2));
 	expect(items.map(({ text }) => text)).toEqual(["I am"]);
 });
+
+it("a comment that is refused is told of above the feed, where its author lets go of it", async () => {
+	const [ann, ben] = await join("Ann Archer", "Ben Baker");
+	await befriend(ann, ben);
+	const { id } = await ben.post("gone in a moment");
+	const { page } = await device.of(ann);
+	await page.goto(`/posts/${id}`);
+	const field = page.getByRole("textbox", { name: "Write a comment" });
+	await shown(field);
+	await ben.call("DELETE", `/v1/posts/${id}`);
+	await field.fill("What was it?");
+	await page.getByRole("button", { name: "Send", exact: true }).click();
+	await page.getByRole("link", { name: "Home", exact: true }).click();
+	const refused = page.getByRole("article", { name: "A comment was not sent" });
+	await shown(refused.getByText("What was it?"));
+	await refused.getByRole("button", { name: "Do not send" }).click();
+	await gone(refused);
+	await page.reload();
+	await shown(page.getByRole("link", { name: "Home", exact: true }));
+	expect(await refused.count()).toBe(0);
+});
