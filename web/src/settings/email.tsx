@@ -1,5 +1,5 @@
 import type { WaysIn } from "@edgefeed/sdk";
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { useAction } from "../actions.ts";
 import { hasCode, problemText } from "../problems.ts";
 import { EMAIL } from "../rules.ts";
@@ -8,24 +8,13 @@ import { t } from "../texts/texts.ts";
 import { Button } from "../ui/button.tsx";
 import { Field, PasswordField } from "../ui/field.tsx";
 import { toast } from "../ui/toast.tsx";
-
-interface Faults {
-	email?: string | undefined;
-	password?: string | undefined;
-	form?: string | undefined;
-}
+import { SettingsForm, useFaults } from "./form.tsx";
 
 /** The address of the account, whether it is confirmed, and another one. A guest has none to change. */
 export function EmailSettings({ ways }: { ways: WaysIn | undefined }) {
-	const form = useRef<HTMLFormElement>(null);
 	const [email, setEmail] = useState("");
 	const [password, setPassword] = useState("");
-	const [faults, setFaults] = useState<Faults>({});
-	const fault = (found: Faults) => {
-		setFaults(found);
-		const name = found.email ? "email" : found.password ? "password" : undefined;
-		if (name) form.current?.querySelector<HTMLElement>(`[name=${name}]`)?.focus();
-	};
+	const by = useFaults<"email" | "password">();
 	const [again, sending] = useAction(async (address: string) => {
 		await edgefeed.session.sendVerification({ email: address });
 		toast(t("settings.emailAgainSent", { email: address }));
@@ -41,10 +30,10 @@ export function EmailSettings({ ways }: { ways: WaysIn | undefined }) {
 			});
 		},
 		(error) => {
-			if (hasCode(error, "invalid_credentials")) fault({ password: t("settings.passwordWrong") });
-			else if (hasCode(error, "reauthentication_required")) fault({ password: t("settings.passwordMissing") });
-			else if (hasCode(error, "invalid_request")) fault({ email: t("settings.keepEmailWrong") });
-			else fault({ form: problemText(error) });
+			if (hasCode(error, "invalid_credentials")) by.tell({ password: t("settings.passwordWrong") });
+			else if (hasCode(error, "reauthentication_required")) by.tell({ password: t("settings.passwordMissing") });
+			else if (hasCode(error, "invalid_request")) by.tell({ email: t("settings.keepEmailWrong") });
+			else by.tell({ form: problemText(error) });
 		},
 	);
 	if (!ways || ways.guest) return null;
@@ -62,18 +51,12 @@ export function EmailSettings({ ways }: { ways: WaysIn | undefined }) {
 					{t("settings.emailAgain")}
 				</Button>
 			)}
-			<form
-				class="settings-form"
-				noValidate
-				ref={form}
-				onSubmit={(event) => {
-					event.preventDefault();
-					if (!EMAIL.test(email.trim())) fault({ email: t("settings.keepEmailWrong") });
-					else {
-						setFaults({});
-						void change();
-					}
-				}}
+			<SettingsForm
+				by={by}
+				action={t("settings.emailChange")}
+				busy={busy}
+				check={() => (EMAIL.test(email.trim()) ? {} : { email: t("settings.keepEmailWrong") })}
+				onSubmit={change}
 			>
 				<Field
 					label={t("settings.emailNew")}
@@ -82,7 +65,7 @@ export function EmailSettings({ ways }: { ways: WaysIn | undefined }) {
 					autocomplete="email"
 					maxLength={254}
 					value={email}
-					error={faults.email}
+					error={by.faults.email}
 					onInput={setEmail}
 				/>
 				{ways.password && (
@@ -90,19 +73,11 @@ export function EmailSettings({ ways }: { ways: WaysIn | undefined }) {
 						label={t("settings.emailPassword")}
 						name="password"
 						value={password}
-						error={faults.password}
+						error={by.faults.password}
 						onInput={setPassword}
 					/>
 				)}
-				{faults.form && (
-					<p class="field-error" role="alert">
-						{faults.form}
-					</p>
-				)}
-				<Button type="submit" busy={busy}>
-					{t("settings.emailChange")}
-				</Button>
-			</form>
+			</SettingsForm>
 		</section>
 	);
 }

@@ -1,15 +1,15 @@
 import type { Account } from "@edgefeed/sdk";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { useAction } from "../actions.ts";
 import { useMe } from "../me.ts";
 import { hasCode, problemText } from "../problems.ts";
 import { PASSWORD_MIN } from "../rules.ts";
 import { edgefeed } from "../session.ts";
 import { t } from "../texts/texts.ts";
-import { Button } from "../ui/button.tsx";
 import { confirm } from "../ui/dialog.tsx";
 import { Field, PasswordField } from "../ui/field.tsx";
 import { toast } from "../ui/toast.tsx";
+import { SettingsForm, useFaults } from "./form.tsx";
 
 /** Whether nobody could come back to this account. What cannot be asked is told by the name that was made for it. */
 async function isGuest({ id, username }: Account): Promise<boolean> {
@@ -30,29 +30,16 @@ export async function surelySignsOut(me: Account | null): Promise<boolean> {
 	});
 }
 
-interface Faults {
-	email?: string | undefined;
-	password?: string | undefined;
-	form?: string | undefined;
-}
-
 /** A guest's way to an account that lasts. Nobody else sees it. */
 export function KeepGuest() {
 	const me = useMe();
-	const form = useRef<HTMLFormElement>(null);
 	const [guest, setGuest] = useState(false);
 	const [email, setEmail] = useState("");
 	const [password, setPassword] = useState("");
-	const [faults, setFaults] = useState<Faults>({});
+	const by = useFaults<"email" | "password">();
 	useEffect(() => {
 		if (me) void isGuest(me).then(setGuest);
 	}, [me]);
-	const fault = (found: Faults) => {
-		setFaults(found);
-		const name = found.email ? "email" : found.password ? "password" : undefined;
-		if (name) form.current?.querySelector<HTMLElement>(`[name=${name}]`)?.focus();
-	};
-
 	const [keep, busy] = useAction(
 		async () => {
 			try {
@@ -66,9 +53,9 @@ export function KeepGuest() {
 			setGuest(false);
 		},
 		(error) => {
-			if (hasCode(error, "email_taken")) fault({ email: t("settings.keepTaken") });
-			else if (hasCode(error, "invalid_request")) fault({ email: t("settings.keepEmailWrong") });
-			else fault({ form: problemText(error) });
+			if (hasCode(error, "email_taken")) by.tell({ email: t("settings.keepTaken") });
+			else if (hasCode(error, "invalid_request")) by.tell({ email: t("settings.keepEmailWrong") });
+			else by.tell({ form: problemText(error) });
 		},
 	);
 	if (!me || !guest) return null;
@@ -76,19 +63,16 @@ export function KeepGuest() {
 		<section class="settings-group" aria-labelledby="keep">
 			<h2 id="keep">{t("settings.keep")}</h2>
 			<p>{t("settings.keepHint")}</p>
-			<form
-				class="settings-form"
-				noValidate
-				ref={form}
-				onSubmit={(event) => {
-					event.preventDefault();
-					if (!email.includes("@")) fault({ email: t("settings.keepEmailWrong") });
-					else if (password.length < PASSWORD_MIN) fault({ password: t("settings.passwordShort") });
-					else {
-						setFaults({});
-						void keep();
-					}
-				}}
+			<SettingsForm
+				by={by}
+				action={t("settings.keep")}
+				kind="primary"
+				busy={busy}
+				check={() => ({
+					email: email.includes("@") ? undefined : t("settings.keepEmailWrong"),
+					password: password.length < PASSWORD_MIN ? t("settings.passwordShort") : undefined,
+				})}
+				onSubmit={keep}
 			>
 				<Field
 					label={t("settings.keepEmail")}
@@ -97,7 +81,7 @@ export function KeepGuest() {
 					autocomplete="email"
 					maxLength={254}
 					value={email}
-					error={faults.email}
+					error={by.faults.email}
 					onInput={setEmail}
 				/>
 				<PasswordField
@@ -105,18 +89,10 @@ export function KeepGuest() {
 					name="password"
 					fresh
 					value={password}
-					error={faults.password}
+					error={by.faults.password}
 					onInput={setPassword}
 				/>
-				{faults.form && (
-					<p class="field-error" role="alert">
-						{faults.form}
-					</p>
-				)}
-				<Button type="submit" kind="primary" busy={busy}>
-					{t("settings.keep")}
-				</Button>
-			</form>
+			</SettingsForm>
 		</section>
 	);
 }

@@ -1,5 +1,5 @@
 import type { WaysIn } from "@edgefeed/sdk";
-import { useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { useAction } from "../actions.ts";
 import { useMe } from "../me.ts";
 import { hasCode, problemText } from "../problems.ts";
@@ -9,12 +9,7 @@ import { t } from "../texts/texts.ts";
 import { Button } from "../ui/button.tsx";
 import { PasswordField } from "../ui/field.tsx";
 import { toast } from "../ui/toast.tsx";
-
-interface Faults {
-	current?: string | undefined;
-	fresh?: string | undefined;
-	form?: string | undefined;
-}
+import { SettingsForm, useFaults } from "./form.tsx";
 
 /** The password, for who has one or can have one: a message to her address leads to the first. */
 export function PasswordSettings({ ways }: { ways: WaysIn | undefined }) {
@@ -42,11 +37,9 @@ function FirstPassword({ email }: { email: string }) {
 /** Another password. All other devices are signed out by it. */
 function ChangePassword() {
 	const me = useMe();
-	const form = useRef<HTMLFormElement>(null);
 	const [current, setCurrent] = useState("");
 	const [fresh, setFresh] = useState("");
-	const [faults, setFaults] = useState<Faults>({});
-	const focus = (name: string) => form.current?.querySelector<HTMLElement>(`[name=${name}]`)?.focus();
+	const by = useFaults<"current" | "fresh">();
 
 	const [change, busy] = useAction(
 		async () => {
@@ -59,34 +52,30 @@ function ChangePassword() {
 			toast(t("settings.passwordChanged"));
 		},
 		(error) => {
-			if (hasCode(error, "invalid_credentials")) {
-				setFaults({ current: t("settings.passwordWrong") });
-				focus("current");
-			} else setFaults({ form: problemText(error) });
+			const wrong = hasCode(error, "invalid_credentials");
+			by.tell(wrong ? { current: t("settings.passwordWrong") } : { form: problemText(error) });
 		},
 	);
-	const submit = (event: Event) => {
-		event.preventDefault();
-		const found: Faults = {
-			...(current === "" ? { current: t("settings.passwordMissing") } : {}),
-			...(fresh.length < PASSWORD_MIN ? { fresh: t("settings.passwordShort") } : {}),
-		};
-		setFaults(found);
-		if (found.current) focus("current");
-		else if (found.fresh) focus("fresh");
-		else void change();
-	};
 	return (
 		<section class="settings-group" aria-labelledby="password">
 			<h2 id="password">{t("settings.password")}</h2>
-			<form class="settings-form" noValidate ref={form} onSubmit={submit}>
+			<SettingsForm
+				by={by}
+				action={t("settings.changePassword")}
+				busy={busy}
+				check={() => ({
+					current: current === "" ? t("settings.passwordMissing") : undefined,
+					fresh: fresh.length < PASSWORD_MIN ? t("settings.passwordShort") : undefined,
+				})}
+				onSubmit={change}
+			>
 				{/* For password managers: whose password it is. */}
 				<input type="text" name="username" autocomplete="username" value={me?.username ?? ""} readOnly hidden />
 				<PasswordField
 					label={t("settings.currentPassword")}
 					name="current"
 					value={current}
-					error={faults.current}
+					error={by.faults.current}
 					onInput={setCurrent}
 				/>
 				<PasswordField
@@ -95,18 +84,10 @@ function ChangePassword() {
 					fresh
 					hint={t("settings.passwordHint")}
 					value={fresh}
-					error={faults.fresh}
+					error={by.faults.fresh}
 					onInput={setFresh}
 				/>
-				{faults.form && (
-					<p class="field-error" role="alert">
-						{faults.form}
-					</p>
-				)}
-				<Button type="submit" busy={busy}>
-					{t("settings.changePassword")}
-				</Button>
-			</form>
+			</SettingsForm>
 		</section>
 	);
 }
