@@ -5,7 +5,7 @@ export const settings = {
 	profile: "Profile",
 	profileHint: "Name, picture and a few words about you",
 	sessions: "Devices and sign-in",
-	sessionsHint: "Where you are signed in, password, second factor",
+	sessionsHint: "Where you are signed in, email, password, second factor",
 	languageAndLook: "Language and appearance",
 	languageHint: "What the app speaks and how it looks",
 	blocked: "Blocked and muted",

@@ -7,7 +7,7 @@ export const settings: Translation<typeof english> = {
 	profile: "プロフィール",
 	profileHint: "名前、写真、自己紹介",
 	sessions: "端末とログイン",
-	sessionsHint: "ログイン中の端末、パスワード、二要素認証",
+	sessionsHint: "ログイン中の端末、メールアドレス、パスワード、二要素認証",
 	languageAndLook: "言語と表示",
 	languageHint: "アプリの言語と画面の明るさ",
 	blocked: "ブロックとミュート",

@@ -7,7 +7,7 @@ export const settings: Translation<typeof english> = {
 	profile: "프로필",
 	profileHint: "이름, 사진, 소개",
 	sessions: "기기와 로그인",
-	sessionsHint: "로그인한 기기, 비밀번호, 2단계 인증",
+	sessionsHint: "로그인한 기기, 이메일, 비밀번호, 2단계 인증",
 	languageAndLook: "언어와 화면",
 	languageHint: "앱에서 쓰는 언어와 화면 모드",
 	blocked: "차단과 숨김",
