@@ -315,6 +315,20 @@ it("a service is disconnected, unless it is the last way in", async () => {
 		.run();
 	const both = await Promise.all([disconnect(dora.token), disconnect(dora.token, "kakao")]);
 	expect(both.map(({ status }) => status).sort()).toEqual([204, 409]);
+
+	// A passkey is a way in as well, and then perhaps the last one.
+	await env.IDENTITY.prepare(
+		"INSERT INTO passkey (id, publicKey, userId, credentialID, counter, deviceType, backedUp) VALUES ('p', 'k', ?, 'c', 0, 'x', 0)",
+	)
+		.bind(otto.user.id)
+		.run();
+	expect((await disconnect(otto.token)).status).toBe(204);
+	const forget = () => call("POST", "/auth/passkey/delete-passkey", { token: otto.token, body: { id: "p" } });
+	expect(await forget()).toMatchObject({ status: 409, body: { code: "last_way_in" } });
+	await env.IDENTITY.prepare("UPDATE user SET email = 'otto@feed.test', emailVerified = 1 WHERE id = ?")
+		.bind(otto.user.id)
+		.run();
+	expect((await forget()).status).toBe(204);
 });
 
 it("settings that are half made stop the Worker, and say which", () => {
