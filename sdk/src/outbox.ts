@@ -149,10 +149,15 @@ export class Outbox<P extends MadePost> {
 		return entry !== null && !entry.cancelled;
 	}
 
-	/** It is not sent; and where it may have arrived already, it is looked for and deleted. */
-	async cancel(id: string): Promise<void> {
-		await this.#change(this.#signedIn(), id, cancelled);
+	/**
+	 * It is not sent; and where it may have arrived already, it is looked for and deleted.
+	 *
+	 * @returns false when it was not on its way any more: then it has been sent, and stays
+	 */
+	async cancel(id: string): Promise<boolean> {
+		const entry = await this.#change(this.#signedIn(), id, cancelled);
 		this.wake();
+		return entry !== null;
 	}
 
 	/** Tries again what has failed. */

@@ -100,8 +100,9 @@ async function play(acts: Act[], fates: Fate[]): Promise<void> {
 				if (each.do === "retry") void outbox.retry(entry.id);
 				if (each.do === "cancel") {
 					entry.unsure = true;
-					void outbox.cancel(entry.id).then(() => {
-						entry.cancelled = true;
+					void outbox.cancel(entry.id).then((cancelled) => {
+						if (cancelled) entry.cancelled = true;
+						else entry.unsure = false;
 					});
 				}
 				if (each.do === "edit") {

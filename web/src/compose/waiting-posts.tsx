@@ -13,6 +13,7 @@ import { t } from "../texts/texts.ts";
 import { Button, ButtonLink } from "../ui/button.tsx";
 import { Icon } from "../ui/icon.tsx";
 import { openComposer } from "./opened.ts";
+import { takeBack } from "./unsent.ts";
 
 const outbox = {
 	get: () => edgefeed.outbox.state.items,
@@ -34,7 +35,7 @@ export function WaitingPosts() {
 
 function RefusedComment({ item: { id, parentId, content, problem } }: { item: OutboxItem }) {
 	const [retry] = useAction(() => edgefeed.outbox.retry(id));
-	const [cancel] = useAction(() => edgefeed.outbox.cancel(id));
+	const [cancel] = useAction(() => takeBack(id));
 	return (
 		<article class="post" aria-label={t("feed.commentNotSent")}>
 			<PostText text={content.text} whole={false} />
@@ -65,7 +66,7 @@ function WaitingPost({ item }: { item: OutboxItem }) {
 	const { route } = useLocation();
 	const media = useHeldMedia(item);
 	const [retry] = useAction(() => edgefeed.outbox.retry(item.id));
-	const [cancel] = useAction(() => edgefeed.outbox.cancel(item.id));
+	const [cancel] = useAction(() => takeBack(item.id));
 	const post = useMemo(() => (me ? draftedPost(item, me, media) : undefined), [item, me, media]);
 	if (!post) return null;
 	const { problem, progress, status } = item;

@@ -1,3 +1,4 @@
+import { takeBack } from "../compose/unsent.ts";
 import { edgefeed } from "../session.ts";
 import type { ThreadCalls } from "./thread.ts";
 
@@ -11,5 +12,5 @@ export const threadCalls: ThreadCalls = {
 		await edgefeed.outbox.add({ text, parentId });
 	},
 	retry: (key) => edgefeed.outbox.retry(key),
-	cancel: (key) => edgefeed.outbox.cancel(key),
+	cancel: takeBack,
 };

@@ -17,6 +17,7 @@ export const feed = {
 	waiting: "Waiting to be sent",
 	sending: "Sending…",
 	notSent: "Not sent",
+	sentAlready: "It was sent already",
 	commentNotSent: "A comment was not sent",
 	toTop: "Back to top",
 } as const;

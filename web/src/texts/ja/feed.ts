@@ -19,6 +19,7 @@ export const feed: Translation<typeof english> = {
 	waiting: "送信待ち",
 	sending: "送信中…",
 	notSent: "送信できませんでした",
+	sentAlready: "すでに送信されました",
 	commentNotSent: "コメントを送信できませんでした",
 	toTop: "トップへ戻る",
 };

@@ -19,6 +19,7 @@ export const feed: Translation<typeof english> = {
 	waiting: "전송 대기 중",
 	sending: "보내는 중…",
 	notSent: "보내지 못했어요",
+	sentAlready: "이미 전송되었어요",
 	commentNotSent: "댓글을 보내지 못했어요",
 	toTop: "맨 위로",
 };
