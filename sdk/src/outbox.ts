@@ -152,7 +152,7 @@ export class Outbox<P extends MadePost> {
 	/**
 	 * It is not sent; and where it may have arrived already, it is looked for and deleted.
 	 *
-	 * @returns false when it was not on its way any more: then it has been sent, and stays
+	 * @returns false when it was not on its way any more: then nothing was changed
 	 */
 	async cancel(id: string): Promise<boolean> {
 		const entry = await this.#change(this.#signedIn(), id, cancelled);

@@ -102,7 +102,7 @@ async function play(acts: Act[], fates: Fate[]): Promise<void> {
 					entry.unsure = true;
 					void outbox.cancel(entry.id).then((cancelled) => {
 						if (cancelled) entry.cancelled = true;
-						else entry.unsure = false;
+						else if (!entry.cancelled) entry.unsure = false;
 					});
 				}
 				if (each.do === "edit") {
